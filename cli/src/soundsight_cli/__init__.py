@@ -1,0 +1,1 @@
+"""Turns a song into a music video: the Soundsight command line."""

@@ -1,0 +1,1 @@
+"""Soundsight gateway: the render API, durable jobs and dispatch."""

@@ -1,0 +1,1 @@
+"""What every Soundsight service shares: start-up, health, errors, logs, metrics, TLS, artifacts."""

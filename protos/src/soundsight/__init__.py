@@ -1,0 +1,1 @@
+"""The contracts of the Soundsight services and their generated Python code."""

@@ -1,0 +1,1 @@
+"""Soundsight analyzer: listens to a song and says what is in it."""

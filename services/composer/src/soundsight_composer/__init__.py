@@ -1,0 +1,1 @@
+"""Soundsight composer: joins clips and song into the finished video."""

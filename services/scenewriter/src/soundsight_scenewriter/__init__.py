@@ -1,0 +1,1 @@
+"""Soundsight scene writer: turns what is heard into a storyboard."""

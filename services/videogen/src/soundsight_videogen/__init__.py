@@ -1,0 +1,1 @@
+"""Soundsight videogen: films one scene into one clip."""
