@@ -1,1 +1,1 @@
-"""Turns a song into a music video: the Soundsight command line."""
+"""The Soundsight command line, and the launcher that runs the whole suite on one machine."""

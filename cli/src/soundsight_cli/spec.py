@@ -1,0 +1,151 @@
+"""From what is typed to what is asked for: command-line values to a RenderSpec.
+
+Ranges are the gateway's to check, so that they are decided in one place; its
+answer names fields of the API, and `option_for` says which option that was.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+
+from soundsight.common.v1.common_pb2 import ArtifactRef, FrameRate, Resolution
+from soundsight.render.v1.resources_pb2 import Excerpt, RenderGoal, RenderSpec
+from soundsight.videogen.v1.videogen_pb2 import Quality
+
+QUALITIES = {
+    "draft": Quality.QUALITY_DRAFT,
+    "standard": Quality.QUALITY_STANDARD,
+    "high": Quality.QUALITY_HIGH,
+}
+
+_OPTIONS = {
+    "spec.resolution.width": "--width",
+    "spec.resolution.height": "--height",
+    "spec.resolution": "--width/--height",
+    "spec.frame_rate": "--fps",
+    "spec.seed": "--seed",
+    "spec.brief.style": "--style",
+    "spec.excerpt.start_s": "--from",
+    "spec.excerpt.end_s": "--to",
+    "spec.excerpt": "--from/--to",
+    "spec.quality": "--quality",
+    "spec.song": "SONG",
+}
+
+
+class BadOption(ValueError):
+    """A value that cannot be asked for; the message names the option and what is allowed."""
+
+
+@dataclass(frozen=True)
+class VideoOptions:
+    """The options of a render as they were typed; None takes the gateway's default."""
+
+    width: int | None = None
+    height: int | None = None
+    fps: str | None = None
+    seed: int = 0
+    style: str = ""
+    quality: str = "standard"
+    start: str | None = None
+    end: str | None = None
+
+
+def render_spec(
+    song: ArtifactRef, options: VideoOptions, goal: RenderGoal.ValueType
+) -> RenderSpec:
+    """Returns the spec of a render.
+
+    Raises:
+        BadOption: for a value that no spec can hold.
+    """
+    spec = RenderSpec(song=song, goal=goal, quality=QUALITIES[options.quality])
+    _assign("--seed", "a whole number from 0 to 2^63 - 1", spec, "seed", options.seed)
+    spec.brief.style = options.style
+    if options.width is not None or options.height is not None:
+        width, height = _fill_in(options.width, options.height)
+        pixels = "an even number of pixels, 64 to 7680"
+        resolution = Resolution()
+        _assign("--width", pixels, resolution, "width", width)
+        _assign("--height", pixels, resolution, "height", height)
+        spec.resolution.CopyFrom(resolution)
+    if options.fps is not None:
+        spec.frame_rate.CopyFrom(parse_frame_rate(options.fps))
+    if options.start is not None or options.end is not None:
+        start_s = parse_time("--from", options.start or "0")
+        end_s = parse_time("--to", options.end) if options.end is not None else 0.0
+        if options.end is not None and end_s <= start_s:
+            raise BadOption(
+                f"--to {options.end} must be later than --from {options.start or 0}"
+            )
+        spec.excerpt.CopyFrom(Excerpt(start_s=start_s, end_s=end_s))
+    return spec
+
+
+def parse_frame_rate(text: str) -> FrameRate:
+    """Returns the frame rate written as `24`, `30000/1001` or `23.976`.
+
+    Decimals of the NTSC rates mean the exact rates: 23.976 is 24000/1001.
+
+    Raises:
+        BadOption: when the text is no positive number.
+    """
+    allowed = "--fps takes 1 to 120 frames per second, such as 24, 30000/1001 or 23.976"
+    try:
+        rate = Fraction(text.strip())
+    except (ValueError, ZeroDivisionError):
+        raise BadOption(f"{allowed}; not {text!r}") from None
+    if rate.denominator not in (1, 1001) and rate > 1:
+        ntsc = Fraction(round(rate) * 1000, 1001)
+        if abs(ntsc - rate) < Fraction(1, 200):
+            rate = ntsc
+    try:
+        return FrameRate(num=rate.numerator, den=rate.denominator)
+    except ValueError:
+        raise BadOption(f"{allowed}; not {text!r}") from None
+
+
+def parse_time(option: str, text: str) -> float:
+    """Returns the seconds of a moment written as `75`, `75.5`, `1:15.5` or `1:01:15`.
+
+    Raises:
+        BadOption: when the text is no such moment.
+    """
+    match = re.fullmatch(
+        r"(?:(?:(\d{1,3}):)?(\d{1,4}):)?(\d{1,6}(?:\.\d{1,9})?)", text.strip()
+    )
+    if match is None:
+        raise BadOption(
+            f"{option} takes seconds or minutes:seconds, such as 75.5 or 1:15.5; not {text!r}"
+        )
+    hours, minutes, seconds = match.groups()
+    return int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(seconds)
+
+
+def option_for(field_path: str) -> str:
+    """Returns the option that a field of the API was typed as, or the field's path."""
+    path = field_path.removeprefix("render.")
+    while path:
+        if path in _OPTIONS:
+            return _OPTIONS[path]
+        path = path.rpartition(".")[0]
+    return field_path
+
+
+def _fill_in(width: int | None, height: int | None) -> tuple[int, int]:
+    """Completes a size at 16:9, to the even pixel."""
+    if width is None:
+        assert height is not None
+        width = round(height * 8 / 9) * 2
+    if height is None:
+        height = round(width * 9 / 32) * 2
+    return width, height
+
+
+def _assign(option: str, allowed: str, message: object, field: str, value: int) -> None:
+    try:
+        setattr(message, field, value)
+    except ValueError:
+        raise BadOption(f"{option} takes {allowed}; not {value}") from None

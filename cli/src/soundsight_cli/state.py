@@ -1,0 +1,105 @@
+"""Where the suite keeps its things on one machine.
+
+One state folder holds one suite: its job store, its artifacts, its logs and the
+record of the running suite. Two state folders are two suites that know nothing
+of each other.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import platformdirs
+
+
+@dataclass(frozen=True)
+class SuiteRecord:
+    """What a command needs to know about the running suite."""
+
+    targets: dict[str, str]
+    """gRPC target of each service by its name, such as `unix:/tmp/soundsight-x/gateway.sock`."""
+    pid: int
+    """Process id of the supervisor."""
+
+    @property
+    def gateway(self) -> str:
+        """gRPC target of the gateway."""
+        return self.targets["gateway"]
+
+
+@dataclass(frozen=True)
+class StateFolder:
+    """The state folder and the places in it."""
+
+    root: Path
+
+    @property
+    def artifacts(self) -> Path:
+        """The object store: everything that renders read and write."""
+        return self.root / "artifacts"
+
+    @property
+    def database(self) -> Path:
+        """The job store."""
+        return self.root / "jobs.sqlite"
+
+    @property
+    def logs(self) -> Path:
+        """One log file per service, and one of the supervisor."""
+        return self.root / "logs"
+
+    @property
+    def scratch(self) -> Path:
+        """Files of work in progress; emptied when the suite starts."""
+        return self.root / "scratch"
+
+    @property
+    def lease(self) -> Path:
+        """Locked, shared, by every command that uses the suite."""
+        return self.root / "lease.lock"
+
+    @property
+    def lock(self) -> Path:
+        """Locked by the supervisor of the running suite."""
+        return self.root / "suite.lock"
+
+    @property
+    def record(self) -> Path:
+        """The record of the running suite."""
+        return self.root / "suite.json"
+
+    def create(self) -> None:
+        """Makes the folders, readable by their owner alone.
+
+        Raises:
+            OSError: when the folder cannot be made or written.
+        """
+        self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for folder in (self.artifacts, self.logs, self.scratch):
+            folder.mkdir(exist_ok=True)
+
+    def read_record(self) -> SuiteRecord | None:
+        """Returns the record of the suite that was started last, if there is one."""
+        try:
+            return SuiteRecord(**json.loads(self.record.read_text()))
+        except (FileNotFoundError, ValueError, TypeError):
+            return None
+
+    def write_record(self, record: SuiteRecord) -> None:
+        """Makes a suite known to other commands, all at once."""
+        fresh = self.record.with_suffix(".new")
+        fresh.write_text(json.dumps(asdict(record)))
+        fresh.replace(self.record)
+
+    def forget_record(self) -> None:
+        """Makes no suite known."""
+        self.record.unlink(missing_ok=True)
+
+
+def default_state_folder() -> Path:
+    """Returns `$SOUNDSIGHT_STATE_DIR`, or the folder that the XDG specification names."""
+    chosen = os.environ.get("SOUNDSIGHT_STATE_DIR")
+    return Path(chosen) if chosen else platformdirs.user_state_path("soundsight")

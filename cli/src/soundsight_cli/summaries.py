@@ -1,0 +1,134 @@
+"""Documents and states in a few lines for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from google.protobuf import json_format
+from soundsight.analyzer.v1.analysis_pb2 import Mode, SectionFunction, SongAnalysis
+from soundsight.common.v1.common_pb2 import FrameRate, Progress
+from soundsight.common.v1.implementation_pb2 import GetInfoResponse
+from soundsight.render.v1.resources_pb2 import Render, RenderState
+from soundsight.scenewriter.v1.storyboard_pb2 import Storyboard
+
+from soundsight_cli.display import duration
+
+STATES: Mapping[int, str] = {
+    RenderState.RENDER_STATE_QUEUED: "waiting",
+    RenderState.RENDER_STATE_INGESTING: "decoding the song",
+    RenderState.RENDER_STATE_ANALYZING: "listening",
+    RenderState.RENDER_STATE_WRITING: "writing the storyboard",
+    RenderState.RENDER_STATE_AWAITING_APPROVAL: "waiting for approval",
+    RenderState.RENDER_STATE_FILMING: "filming",
+    RenderState.RENDER_STATE_COMPOSING: "cutting the video",
+    RenderState.RENDER_STATE_PUBLISHING: "putting it in place",
+    RenderState.RENDER_STATE_SUCCEEDED: "done",
+    RenderState.RENDER_STATE_FAILED: "failed",
+    RenderState.RENDER_STATE_CANCELLED: "cancelled",
+}
+
+
+def counted(progress: Progress) -> str:
+    """Returns how far a stage is, such as `frames 120 of 1080`; empty when it does not count."""
+    if progress.message:
+        return progress.message
+    return f"{progress.done} of {progress.total}" if progress.total else ""
+
+
+def video(render: Render) -> str:
+    """Returns what a finished video is, such as `1280x720, 24 fps, 45 s, 14 scenes`."""
+    scenes = len(render.scenes)
+    reused = sum(scene.reused for scene in render.scenes)
+    kept = f" ({reused} kept from before)" if reused else ""
+    size = render.spec.resolution
+    rate = render.spec.frame_rate
+    length = duration(render.outputs.duration_s)
+    return f"{size.width}x{size.height}, {_rate(rate)} fps, {length}, {scenes} scenes{kept}"
+
+
+def analysis(document: bytes) -> str:
+    """Returns the main facts of an analysis document (protobuf JSON)."""
+    song = json_format.Parse(document, SongAnalysis())
+    lines = [f"length    {duration(song.audio.duration_s)}"]
+    if song.metadata.title:
+        lines.append(
+            f"title     {song.metadata.title}  {song.metadata.artist}".rstrip()
+        )
+    rhythm = song.rhythm
+    if rhythm.tempo_bpm:
+        sure = f"confidence {rhythm.tempo_evidence.confidence:.2f}"
+        lines.append(
+            f"tempo     {rhythm.tempo_bpm:.1f} BPM, {len(rhythm.beats)} beats ({sure})"
+        )
+    else:
+        lines.append("tempo     no pulse found")
+    for key in song.harmony.keys[:1]:
+        mode = "minor" if key.mode == Mode.MODE_MINOR else "major"
+        lines.append(
+            f"key       {key.tonic} {mode} (confidence {key.evidence.confidence:.2f})"
+        )
+    lines.append(f"loudness  {song.dynamics.integrated_lufs:.1f} LUFS")
+    mood = song.emotion.overall
+    lines.append(f"mood      valence {mood.valence:+.2f}, arousal {mood.arousal:+.2f}")
+    lines.append("tags      " + ", ".join(tag.label for tag in song.tags[:8]))
+    lines.append("sections")
+    for section in song.sections:
+        name = (
+            SectionFunction.Name(section.function)
+            .removeprefix("SECTION_FUNCTION_")
+            .lower()
+        )
+        function = "" if name == "unspecified" else name.replace("_", "-")
+        span = f"{_clock(section.start_s)} - {_clock(section.end_s)}"
+        lines.append(
+            f"  {span}  {section.label:<2} {function:<10} energy {section.energy:.2f}"
+        )
+    lines.extend(f"note: {warning}" for warning in song.warnings)
+    return "\n".join(lines)
+
+
+def storyboard(document: bytes) -> str:
+    """Returns the treatment and a line per scene of a storyboard document (protobuf JSON)."""
+    board = json_format.Parse(document, Storyboard())
+    treatment = board.treatment
+    palette = ", ".join(
+        colour.name or _hexadecimal(colour) for colour in treatment.palette
+    )
+    lines = [treatment.title, treatment.logline, "", f"look     {treatment.look}"]
+    lines += [f"palette  {palette}", ""]
+    rate = board.frame_rate.num / board.frame_rate.den
+    for scene in board.scenes:
+        start, length = _clock(scene.start_frame / rate), scene.frames / rate
+        lines.append(f"{scene.id}  {start}  {length:5.2f} s  {scene.description}")
+    lines.extend(f"note: {note}" for note in board.notes)
+    return "\n".join(lines)
+
+
+def implementations(answers: Mapping[str, GetInfoResponse | str]) -> str:
+    """Returns what each service is; a service that does not answer is named with the reason."""
+    lines = []
+    for name, answer in answers.items():
+        if isinstance(answer, str):
+            lines.append(f"{name:<12} does not answer: {answer}")
+            continue
+        lines.append(f"{name:<12} {answer.implementation} {answer.version}")
+        lines.append(f"{'':<12} {answer.description}")
+        for model in answer.models:
+            lines.append(
+                f"{'':<12} model {model.id} {model.revision[:12]} ({model.licence})"
+            )
+    return "\n".join(lines)
+
+
+def _rate(rate: FrameRate) -> str:
+    return str(rate.num) if rate.den == 1 else f"{rate.num / rate.den:.3f}"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(seconds, 60)
+    return f"{int(minutes)}:{rest:05.2f}"
+
+
+def _hexadecimal(colour: object) -> str:
+    red, green, blue = (getattr(colour, part) for part in ("red", "green", "blue"))
+    return f"#{red:02x}{green:02x}{blue:02x}"
