@@ -100,7 +100,9 @@ async def run_limited(
             pumps.create_task(_pump(process.stderr, keep))
             pumps.create_task(process.wait())
     except TimeoutError:
-        raise ProcessTimeout(f"{os.path.basename(argv[0])} ran longer than {timeout_s:g} s") from None
+        raise ProcessTimeout(
+            f"{os.path.basename(argv[0])} ran longer than {timeout_s:g} s"
+        ) from None
     except BaseExceptionGroup as group:
         # The pumps fail only through a callback: let its own error through.
         raise group.exceptions[0] from None
