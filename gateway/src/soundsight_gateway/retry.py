@@ -1,0 +1,54 @@
+"""Which failures are worth another attempt, and after how long.
+
+Pure: the pauses themselves are durable sleeps of the workflow that asks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import grpc
+
+from soundsight_kit.errors import SoundsightError
+
+FINGERPRINT_MISMATCH: Final = "FINGERPRINT_MISMATCH"
+"""Reason of a videogen endpoint that is not the implementation a key was derived for."""
+
+RETRIED: Final = frozenset(
+    {
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        grpc.StatusCode.ABORTED,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        # Somebody else stopped work that this render shares, or a service was shut down.
+        grpc.StatusCode.CANCELLED,
+        # A fault of a service: often a crash that its restart cures. Results are created only if
+        # absent under keys, so that trying again can do no harm.
+        grpc.StatusCode.INTERNAL,
+        grpc.StatusCode.UNKNOWN,
+        grpc.StatusCode.DATA_LOSS,
+    }
+)
+"""Codes after which the same call may succeed. Everything else would only fail again."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How often a stage or a scene is tried, and the pauses between."""
+
+    attempts: int
+    first_s: float
+    factor: float
+    most_s: float
+
+    def pause_s(self, failed_attempts: int, error: SoundsightError) -> float | None:
+        """Seconds to wait after `failed_attempts` failures (at least 1), or None to give up.
+
+        The service's own RetryInfo is honoured when it asks for more than the policy would wait.
+        """
+        if error.code not in RETRIED or failed_attempts >= self.attempts:
+            return None
+        # The exponent is bounded so that a generous count of attempts cannot overflow a float.
+        pause_s = min(self.most_s, self.first_s * self.factor ** min(failed_attempts - 1, 64))
+        return max(pause_s, error.retry_after_s or 0.0)
