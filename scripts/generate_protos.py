@@ -1,4 +1,4 @@
-"""Generates the Python code of the contracts: protos/soundsight/**/*.proto -> protos/src/soundsight/.
+"""Generates the Python code of the contracts, protos/soundsight/**/*.proto, in protos/src/soundsight.
 
     generate_protos.py             writes what has changed (`make protos`)
     generate_protos.py --check     writes nothing; exits 1 and names the files that are stale
@@ -6,8 +6,8 @@
                                    `make lint` refuses changes that would break callers of these
 
 Generated code must never be newer than the runtime it meets, so protoc comes from the grpcio-tools
-that locks/dev.txt pins beside the protobuf runtime. Google's own protos (google/api, google/rpc) are
-the ones that googleapis-common-protos installs.
+that locks/dev.txt pins beside the protobuf runtime. Google's own protos (google/api, google/rpc)
+are the ones that googleapis-common-protos installs.
 """
 
 from __future__ import annotations

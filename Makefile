@@ -1,0 +1,107 @@
+# The front door of Soundsight: `make help` lists what can be done.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /bin/bash
+
+# A song of your own: make demo SONG=path.mp3 OUT=video.mp4
+EXAMPLE := examples/first-light.flac
+SONG    ?= $(EXAMPLE)
+OUT     ?= out/demo.mp4
+
+PYPROJECTS := $(wildcard */pyproject.toml services/*/pyproject.toml)
+BIN        := .venv/bin
+
+# These two files say what the environment was last made from. They lie inside it, so that removing
+# .venv is all it takes to start afresh.
+RUNTIME := .venv/runtime.stamp
+DEV     := .venv/dev.stamp
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 16
+
+## For users
+
+.PHONY: setup
+setup: $(RUNTIME) ## Make .venv with everything the suite needs to run (PYTHON=... names an interpreter)
+
+# The filter gives the example song when that is the one to render, and nothing otherwise.
+.PHONY: demo
+demo: $(RUNTIME) $(filter $(EXAMPLE),$(SONG)) ## Render the example song to out/demo.mp4, or SONG=path.mp3 to OUT=video.mp4
+	$(BIN)/soundsight render "$(SONG)" -o "$(OUT)"
+
+$(EXAMPLE): examples/make_example_song.py $(wildcard examples/songsmith/*.py) | $(RUNTIME)
+	$(BIN)/python examples/make_example_song.py
+
+$(RUNTIME): locks/runtime.txt $(PYPROJECTS) scripts/setup.sh
+	@scripts/setup.sh runtime
+	@touch $@
+
+# Another interpreter, named on the command line, makes the environment anew.
+ifeq ($(origin PYTHON),command line)
+.PHONY: $(RUNTIME)
+endif
+
+## For developers
+
+.PHONY: setup-dev
+setup-dev: $(DEV) ## Add what tests and lint need to .venv
+
+$(DEV): $(RUNTIME) locks/dev.txt
+	@scripts/setup.sh dev
+	@touch $@
+
+.PHONY: test
+test: $(DEV) ## Run the tests of all parts, but the long ones
+	$(BIN)/python -m pytest
+
+.PHONY: test-long
+test-long: $(DEV) ## Run the tests that take minutes each
+	$(BIN)/python -m pytest -m long
+
+.PHONY: lint
+lint: lint-code lint-protos lint-generated ## Run every check that needs no test: style, types, contracts, imports, drift
+
+.PHONY: lint-code
+lint-code: $(DEV) ## Check style, types, and which part imports which
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.PHONY: lint-protos
+lint-protos: $(DEV) ## Check the contracts' style, and that callers of the released ones still work
+	$(BIN)/python scripts/lint_protos.py
+
+.PHONY: lint-generated
+lint-generated: $(DEV) ## Check that generated files are what their sources give
+	$(BIN)/python scripts/generate_protos.py --check
+	$(BIN)/python scripts/generate_settings_page.py --check
+	scripts/lock.sh --check
+
+.PHONY: format
+format: $(DEV) ## Put the Python code into the house's format
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+.PHONY: protos
+protos: $(DEV) ## Generate the contracts' Python code from protos/soundsight/**/*.proto
+	$(BIN)/python scripts/generate_protos.py
+
+.PHONY: protos-release
+protos-release: $(DEV) ## Record the contracts as released: from then on `make lint` keeps callers working
+	$(BIN)/python scripts/generate_protos.py --release
+
+.PHONY: settings-page
+settings-page: $(DEV) ## Generate docs/settings.md from the parts' settings classes
+	$(BIN)/python scripts/generate_settings_page.py
+
+.PHONY: lock
+lock: $(DEV) ## Fit the lock files to what the parts declare (UPGRADE=1: take the newest versions)
+	scripts/lock.sh $(if $(UPGRADE),--upgrade)
+
+.PHONY: clean
+clean: ## Remove what was made here: .venv, build, out, caches
+	rm -rf .venv build out .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
