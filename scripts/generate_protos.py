@@ -1,4 +1,4 @@
-"""Generates the Python code of the contracts, protos/soundsight/**/*.proto, in protos/src/soundsight.
+"""Generates the Python code of the contracts: protos/soundsight/ -> protos/src/soundsight/.
 
     generate_protos.py             writes what has changed (`make protos`)
     generate_protos.py --check     writes nothing; exits 1 and names the files that are stale
