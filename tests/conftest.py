@@ -1,0 +1,45 @@
+"""A suite that runs for the whole test session, and the example song rendered by it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+from command_line import CommandLine, Example
+
+from songsmith import first_light, truth_of
+from songsmith.files import write_song
+
+
+@pytest.fixture(scope="session")
+def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandLine]:
+    """A suite that is kept up while the tests run, as `soundsight serve` keeps it."""
+    command_line = CommandLine(tmp_path_factory.mktemp("suite"))
+    serve = subprocess.Popen(
+        command_line.arguments("serve"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    try:
+        assert serve.stdout is not None
+        first = serve.stdout.readline()
+        assert "serving on" in first, first + command_line.logs()
+        yield command_line
+    finally:
+        serve.terminate()
+        serve.wait(60)
+
+
+@pytest.fixture(scope="session")
+def example(suite: CommandLine, tmp_path_factory: pytest.TempPathFactory) -> Example:
+    """The example song and its video, at a small size."""
+    folder = tmp_path_factory.mktemp("example")
+    song = first_light()
+    audio, _ = write_song(song, folder, "first-light")
+    video = folder / "first-light.mp4"
+    printed = suite.ok("render", audio, "-o", video, "--width", "640", "--height", "360")
+    return Example(audio, list(truth_of(song).beats_s), video, printed, suite)
