@@ -1,0 +1,166 @@
+"""The database: SQLite in WAL mode on one machine, Postgres in a cluster.
+
+SQLAlchemy's synchronous engine in a few threads of its own, behind two coroutines. (The workflow
+engine takes over the event loop's default threads and shuts them down when it ends.)
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import sqlalchemy as sa
+
+from soundsight_gateway import tables
+from soundsight_kit.errors import (
+    FailedPrecondition,
+    ResourceExhausted,
+    SoundsightError,
+    Unavailable,
+)
+
+T = TypeVar("T")
+
+BUSY_TIMEOUT_MS: Final = 30_000
+THREADS: Final = 4
+MIGRATION_LOCK: Final = 7_368_001
+"""Names the Postgres advisory lock under which migrations run."""
+
+
+def create_engine(url: str) -> sa.Engine:
+    """An engine whose transactions take the write lock at once.
+
+    For SQLite that avoids the deadlock of two readers that both want to write; Postgres locks
+    rows.
+    """
+    if not url.startswith("sqlite:"):
+        return sa.create_engine(_psycopg(url), pool_size=THREADS, pool_pre_ping=True)
+    engine = _sqlite_engine(url, isolation_level=None)
+
+    @sa.event.listens_for(engine, "begin")
+    def begin(connection: sa.Connection) -> None:
+        # A deferred transaction reads one snapshot and never waits for a writer.
+        reading = connection.get_execution_options().get("soundsight_read", False)
+        connection.exec_driver_sql("BEGIN DEFERRED" if reading else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def create_workflow_engine(url: str) -> sa.Engine:
+    """An engine for the workflow engine's own tables, which begins transactions its own way.
+
+    It is handed over ready-made because the one that DBOS makes waits for the disk at every
+    commit, which WAL mode does not need to survive the death of the process.
+    """
+    if not url.startswith("sqlite:"):
+        return sa.create_engine(_psycopg(url), pool_size=10, max_overflow=10, pool_pre_ping=True)
+    return _sqlite_engine(url, isolation_level="IMMEDIATE")
+
+
+def _sqlite_engine(url: str, *, isolation_level: str | None) -> sa.Engine:
+    engine = sa.create_engine(url)
+
+    @sa.event.listens_for(engine, "connect")
+    def connect(connection: Any, _record: object) -> None:
+        connection.isolation_level = None
+        for pragma in (
+            f"busy_timeout={BUSY_TIMEOUT_MS}",
+            "journal_mode=WAL",
+            "synchronous=NORMAL",
+            "foreign_keys=ON",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+        connection.isolation_level = isolation_level
+
+    return engine
+
+
+def _psycopg(url: str) -> str:
+    return url.replace("postgresql://", "postgresql+psycopg://", 1)
+
+
+class Database:
+    """Runs functions in transactions, off the event loop."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="store")
+        self.is_sqlite = engine.dialect.name == "sqlite"
+
+    async def write(self, work: Callable[[sa.Connection], T]) -> T:
+        """Runs `work` in one transaction: all of it happens, or none."""
+        return await self._run(self._write, work)
+
+    async def read(self, work: Callable[[sa.Connection], T]) -> T:
+        """Runs `work` on one consistent view of the database."""
+        return await self._run(self._read, work)
+
+    async def migrate(self) -> None:
+        """Brings the tables to this version, or refuses those of a later one."""
+        if self.is_sqlite and self._engine.url.database:
+            Path(self._engine.url.database).parent.mkdir(parents=True, exist_ok=True)
+        await self.write(_migrate)
+
+    def close(self) -> None:
+        """Gives back threads and connections."""
+        self._threads.shutdown(wait=True)
+        self._engine.dispose()
+
+    async def _run(self, how: Callable[[Callable[[sa.Connection], T]], T], work: Any) -> T:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, how, work)
+        except (sa.exc.OperationalError, sa.exc.InterfaceError) as error:
+            raise _explain(error) from error
+
+    def _write(self, work: Callable[[sa.Connection], T]) -> T:
+        with self._engine.begin() as connection:
+            return work(connection)
+
+    def _read(self, work: Callable[[sa.Connection], T]) -> T:
+        options: dict[str, Any] = {"soundsight_read": True}
+        if not self.is_sqlite:
+            options["isolation_level"] = "REPEATABLE READ"
+        with (
+            self._engine.connect().execution_options(**options) as connection,
+            connection.begin(),
+        ):
+            return work(connection)
+
+
+def _migrate(connection: sa.Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
+    tables.schema_version.create(connection, checkfirst=True)
+    newest = sa.func.coalesce(sa.func.max(tables.schema_version.c.version), 0)
+    version = connection.execute(sa.select(newest)).scalar_one()
+    if version > len(tables.MIGRATIONS):
+        raise FailedPrecondition(
+            f"the database is of version {version}, made by a later Soundsight than this one "
+            f"(version {len(tables.MIGRATIONS)}); start that one, or use another database",
+            reason="DATABASE_TOO_NEW",
+        )
+    for step, migration in enumerate(tables.MIGRATIONS[version:], version + 1):
+        migration(connection)
+        connection.execute(sa.insert(tables.schema_version).values(version=step))
+
+
+def _explain(error: sa.exc.DBAPIError) -> SoundsightError:
+    """What a caller can do about a database that does not do its part."""
+    words = str(error.orig).lower()
+    if "disk is full" in words or "no space left" in words:
+        return ResourceExhausted(
+            "the disk that holds the job store is full; make room and try again",
+            reason="DISK_FULL",
+            retry_after_s=30.0,
+        )
+    if "readonly" in words or "read-only" in words:
+        return FailedPrecondition(
+            "the job store cannot be written; check the permissions of its folder",
+            reason="STORE_READ_ONLY",
+        )
+    return Unavailable(
+        "the job store does not answer; try again", reason="STORE_UNAVAILABLE", retry_after_s=2.0
+    )
