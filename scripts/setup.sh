@@ -111,7 +111,7 @@ can_draw() {
   .venv/bin/python - <<'PROBE'
 import moderngl
 
-moderngl.create_context(standalone=True, backend="egl").release()
+moderngl.create_context(standalone=True, backend="egl", require=330).release()
 PROBE
 }
 
@@ -120,9 +120,9 @@ check_gl() {
   if can_draw 2>/dev/null; then
     return
   fi
-  install_system_packages "no working EGL library to draw with" libegl1 libgl1-mesa-dri
+  install_system_packages "no working EGL library to draw with" libegl1 libgl1 libgl1-mesa-dri
   if ! answer="$(can_draw 2>&1)"; then
-    stop "EGL does not work although libegl1 and libgl1-mesa-dri are installed: ${answer##*$'\n'}"
+    stop "EGL does not work although its packages are installed: ${answer##*$'\n'}"
   fi
 }
 
