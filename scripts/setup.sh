@@ -10,6 +10,7 @@ cd "$(dirname "$0")/.."
 
 PARTS=(protos kit services/analyzer services/scenewriter services/videogen services/composer
   gateway client cli)
+GL_PACKAGES=(libegl1 libgl1 libgl1-mesa-dri)
 
 say() { printf 'setup: %s\n' "$*"; }
 stop() {
@@ -51,15 +52,19 @@ find_python() {
     "Install one, or name it: make setup PYTHON=/path/to/python3.12"
 }
 
-# install_system_packages REASON PACKAGE...: with apt-get where that works without a question asked.
+# can_load_gl PYTHON: whether the libraries that the built-in renderer draws with are there.
+can_load_gl() {
+  "$1" -c 'import ctypes; ctypes.CDLL("libEGL.so.1"), ctypes.CDLL("libGL.so.1")' 2>/dev/null
+}
+
+# install_system_packages PACKAGE...: with apt-get, where that works without a question asked.
 install_system_packages() {
-  local reason="$1" as_root=() attempt
-  shift
+  local as_root=() attempt
   if [ "$(id -u)" -ne 0 ]; then
     as_root=(sudo -n)
   fi
   if command -v apt-get >/dev/null && "${as_root[@]}" true 2>/dev/null; then
-    say "$reason: installing $*"
+    say "installing system packages that are missing: $*"
     # The package lists of a fresh machine are empty or old: update them when the first try fails.
     for attempt in first second; do
       if "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
@@ -71,18 +76,31 @@ install_system_packages() {
       fi
     done
   fi
-  stop "$reason. Run this, then try again: sudo apt-get update && sudo apt-get install -y $*"
+  stop "system packages are missing. Run this, then try again:" \
+    "sudo apt-get update && sudo apt-get install -y $*"
 }
 
+# is_made_with PYTHON: whether .venv was made with that very interpreter.
+is_made_with() {
+  local identity='import sys; print(sys.base_prefix, sys.version)'
+  [ "$(.venv/bin/python -c "$identity")" = "$("$1" -c "$identity")" ]
+}
+
+# make_venv: keeps an environment that works, unless PYTHON asks for another interpreter.
 make_venv() {
-  local python version
-  if [ -z "${PYTHON:-}" ] && is_suitable .venv/bin/python && .venv/bin/python -c 'import pip'; then
-    return
+  local python version missing=()
+  if is_suitable .venv/bin/python && .venv/bin/python -c 'import pip' 2>/dev/null; then
+    if [ -z "${PYTHON:-}" ] || is_made_with "$PYTHON"; then
+      return
+    fi
   fi
   python="$(find_python)"
   version="$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')"
-  if ! can_make_venv "$python"; then
-    install_system_packages "Python $version has no venv module" "python$version-venv"
+  # Everything that is missing is asked for at once, and before the long download.
+  can_make_venv "$python" || missing+=("python$version-venv")
+  can_load_gl "$python" || missing+=("${GL_PACKAGES[@]}")
+  if [ "${#missing[@]}" -gt 0 ]; then
+    install_system_packages "${missing[@]}"
   fi
   say "making .venv with Python $version ($(command -v "$python"))"
   "$python" -m venv --clear .venv
@@ -90,7 +108,7 @@ make_venv() {
 
 # pip, not uv: it is there already, and it reads the index, certificates and proxy that a user has
 # configured for pip. uv takes 6 s where pip takes 28 s with everything at hand; on an ordinary line
-# the download of some 500 MB outweighs that, and it is paid once.
+# the download of some 520 MB outweighs that, and it is paid once.
 pip_install() {
   .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input "$@"
 }
@@ -100,7 +118,7 @@ install_runtime() {
   for part in "${PARTS[@]}"; do
     editable+=(--editable "./$part")
   done
-  say "installing pinned dependencies (about 500 MB, once)"
+  say "installing pinned dependencies (about 520 MB, once)"
   pip_install --require-hashes --requirement locks/runtime.txt
   # The parts have no hashes, hence a step of their own. What builds them is pinned above.
   pip_install --no-deps --no-build-isolation "${editable[@]}"
@@ -120,9 +138,9 @@ check_gl() {
   if can_draw 2>/dev/null; then
     return
   fi
-  install_system_packages "no working EGL library to draw with" libegl1 libgl1 libgl1-mesa-dri
+  install_system_packages "${GL_PACKAGES[@]}"
   if ! answer="$(can_draw 2>&1)"; then
-    stop "EGL does not work although its packages are installed: ${answer##*$'\n'}"
+    stop "EGL does not work although ${GL_PACKAGES[*]} are installed: ${answer##*$'\n'}"
   fi
 }
 
