@@ -1,18 +1,44 @@
-"""Songs: any supported file in, canonical FLAC or samples out, decoded once in a child process."""
+"""Songs: any supported file in, canonical FLAC or samples out, decoded in a child process.
+
+Songs are untrusted. The child has limits of time, memory, duration and shape, no network and no
+secrets in its environment; a song that breaks it breaks nothing else.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from soundsight_kit.errors import Internal, InvalidArgument, ResourceExhausted
+from soundsight_kit.media.processes import ProcessTimeout, run_limited
+
+_CHILD_MODULE = "soundsight_kit.media._decode"
+_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PYTHONPATH", "TMPDIR", "VIRTUAL_ENV")
+# One decode uses one thread; what numerical libraries reserve per thread counts as memory.
+_ONE_THREAD = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "MALLOC_ARENA_MAX": "2",
+}
+_DISK_RETRY_S = 60.0
+
 
 @dataclass(frozen=True, slots=True)
 class DecodeLimits:
-    """What a decode may cost. Songs are untrusted; every bound is enforced in the child."""
+    """What one decode may cost. Every bound is enforced in or around the child."""
 
     max_duration_s: float = 2 * 3600.0
     max_input_bytes: int = 2 << 30
@@ -50,10 +76,10 @@ class Artwork:
 class CanonicalSong:
     """What a decode found and wrote.
 
-    `samples` counts per channel, at `sample_rate_hz`, as written to the FLAC. `source_samples`
-    is the whole song's count at the same rate (more than `samples` for an excerpt).
-    `encoded_copy_ok` says that the source's own stream is worth offering to the composer for
-    copying: whole song, a codec that MP4 players know, nothing broken. The composer still checks.
+    `samples` counts per channel, at `sample_rate_hz`, as written to the FLAC. `bad_packets` counts
+    what could not be decoded and was left out. `encoded_copy_ok` says that the source's own stream
+    is worth offering to the composer for copying: the whole song, in a codec that MP4 players
+    know, nothing broken. The composer still checks.
     """
 
     samples: int
@@ -61,7 +87,6 @@ class CanonicalSong:
     channels: int
     bits: int
     duration_s: float
-    source_samples: int
     source_codec: str
     source_container: str
     source_sample_rate_hz: int
@@ -84,12 +109,47 @@ async def canonicalise(
 
     The FLAC has the source's rate up to 48 kHz (a higher one is resampled to 48 kHz), one or two
     channels (more are mixed down), 16 bit, or 24 bit for a lossless source with more than 16.
-    Packets that cannot be decoded are skipped and counted. With `start_s` / `end_s` only samples
-    round(start_s * rate) up to round(end_s * rate) are written.
+    Parts that cannot be decoded are left out and counted. With `start_s` / `end_s` only samples
+    round(start_s * rate) up to round(end_s * rate) are written; an end behind the song's is the
+    song's. The destination appears only when it is whole.
 
-    Raises InvalidArgument for a file that is no song or beyond the limits, with the next step.
+    Raises InvalidArgument, with the next step and a reason that starts with SONG_, for a file that
+    is no song or beyond the limits; ResourceExhausted when the disk is full.
     """
-    raise NotImplementedError
+    start_s, end_s = _checked_excerpt(start_s, end_s)
+    part = destination.with_name(destination.name + ".part")
+    try:
+        with _scratch() as folder:
+            answer = await _decode_in_child(
+                folder,
+                source,
+                part,
+                limits or DecodeLimits(),
+                {"mono": False, "rate_hz": 0, "start_s": start_s, "end_s": end_s},
+            )
+            kind = answer["artwork_type"]
+            artwork = Artwork((folder / "artwork").read_bytes(), kind) if kind else None
+        part.replace(destination)
+    finally:
+        part.unlink(missing_ok=True)
+    names = (
+        "samples",
+        "sample_rate_hz",
+        "channels",
+        "bits",
+        "source_codec",
+        "source_container",
+        "source_sample_rate_hz",
+        "source_channels",
+        "bad_packets",
+        "encoded_copy_ok",
+    )
+    return CanonicalSong(
+        **{name: answer[name] for name in names},
+        duration_s=answer["samples"] / answer["sample_rate_hz"],
+        tags=SongTags(**answer["tags"]),
+        artwork=artwork,
+    )
 
 
 async def read_mono(
@@ -97,6 +157,104 @@ async def read_mono(
 ) -> NDArray[np.float32]:
     """Decodes a song to mono at `rate_hz`: float32 of shape (n,), finite, within [-1, 1].
 
-    Raises InvalidArgument as `canonicalise` does.
+    An hour at 44.1 kHz takes 0.6 GiB here and a constant few MiB in the child. Raises as
+    `canonicalise` does.
     """
-    raise NotImplementedError
+    if rate_hz < 1:
+        raise InvalidArgument("the sample rate must be positive", field="rate_hz")
+    with _scratch() as folder:
+        samples = folder / "mono.f32"
+        await _decode_in_child(
+            folder,
+            path,
+            samples,
+            limits or DecodeLimits(),
+            {"mono": True, "rate_hz": rate_hz, "start_s": None, "end_s": None},
+        )
+        return await asyncio.to_thread(np.fromfile, samples, dtype="<f4")
+
+
+def _checked_excerpt(
+    start_s: float | None, end_s: float | None
+) -> tuple[float | None, float | None]:
+    """Bounds of an excerpt with a start of 0 taken as none; raises InvalidArgument."""
+    for name, value in (("start_s", start_s), ("end_s", end_s)):
+        if value is not None and not 0 <= value < float("inf"):
+            raise InvalidArgument(f"{name} must be zero or more seconds", field=name)
+    if end_s is not None and end_s <= (start_s or 0.0):
+        raise InvalidArgument("the excerpt must end behind its start", field="end_s")
+    return start_s or None, end_s
+
+
+def _write_request(
+    folder: Path, source: Path, destination: Path, limits: DecodeLimits, how: Mapping[str, Any]
+) -> None:
+    """Tells the child what to do; refuses what is plainly wrong without starting it."""
+    if not source.is_file():
+        raise InvalidArgument(f"there is no file {source.name}", reason="SONG_MISSING")
+    if source.stat().st_size > limits.max_input_bytes:
+        raise InvalidArgument(
+            f"the file is larger than {limits.max_input_bytes >> 20} MiB; upload a smaller one",
+            reason="SONG_TOO_LARGE",
+        )
+    request = {
+        **how,
+        **asdict(limits),
+        "source": str(source.absolute()),
+        "destination": str(destination.absolute()),
+    }
+    (folder / "request.json").write_text(json.dumps(request))
+
+
+async def _decode_in_child(
+    folder: Path, source: Path, destination: Path, limits: DecodeLimits, how: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Runs one decode; returns the child's answer."""
+    _write_request(folder, source, destination, limits, how)
+    # -P keeps the current folder off the module path: nothing lying there can be imported.
+    argv = [sys.executable, "-P", "-m", _CHILD_MODULE, str(folder)]
+    inherited = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
+    try:
+        done = await run_limited(
+            argv,
+            timeout_s=limits.timeout_s,
+            memory_bytes=limits.memory_bytes,
+            cpu_s=limits.cpu_s,
+            env={**inherited, **_ONE_THREAD},
+        )
+    except ProcessTimeout:
+        raise InvalidArgument(
+            f"decoding took longer than {limits.timeout_s:g} s; upload a shorter song or another "
+            "format",
+            reason="SONG_TOO_COSTLY",
+        ) from None
+    if done.returncode < 0:
+        # A signal: out of CPU time or memory, or a decoder that the file has broken.
+        raise InvalidArgument(
+            f"the decoder was stopped at this file (signal {-done.returncode}); upload another "
+            "format or a good copy",
+            reason="SONG_TOO_COSTLY",
+        )
+    result = folder / "result.json"
+    if done.returncode != 0 or not result.exists():
+        raise Internal(f"the decoder failed: {done.stderr_tail[-2000:]}")
+    answer: dict[str, Any] = json.loads(result.read_text())
+    if answer.get("disk_full"):
+        raise ResourceExhausted(
+            "the disk is full while decoding; free space and try again",
+            reason="DISK_FULL",
+            retry_after_s=_DISK_RETRY_S,
+        )
+    if "refused" in answer:
+        raise InvalidArgument(answer["message"], reason=answer["refused"])
+    return answer
+
+
+@contextlib.contextmanager
+def _scratch() -> Iterator[Path]:
+    """A folder of our own that is gone afterwards, whatever happens."""
+    folder = Path(tempfile.mkdtemp(prefix="soundsight-decode-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

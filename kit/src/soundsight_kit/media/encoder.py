@@ -22,8 +22,16 @@ _PRESET_AND_CRF: dict[Quality, tuple[str, int]] = {
     "standard": ("veryfast", 20),
     "high": ("medium", 17),
 }
-_PRESETS = frozenset(
-    "ultrafast superfast veryfast faster fast medium slow slower veryslow placebo".split()
+_PRESETS = (
+    "ultrafast",
+    "superfast",
+    "veryfast",
+    "faster",
+    "fast",
+    "medium",
+    "slow",
+    "slower",
+    "veryslow",
 )
 _PROFILES = frozenset({"baseline", "main", "high"})
 _GOP_S = 2

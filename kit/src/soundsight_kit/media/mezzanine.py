@@ -19,6 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Literal, Self
 
+import numpy as np
 from numpy.typing import NDArray
 
 from soundsight.common.v1 import common_pb2
@@ -157,7 +158,7 @@ class H264Writer:
         Raises InvalidArgument for a picture of the wrong size or one too many, and what ended
         the encoder when it is gone.
         """
-        data = memoryview(picture)
+        data = picture.data if isinstance(picture, np.ndarray) else memoryview(picture)
         if data.nbytes != self._picture_bytes:
             raise InvalidArgument(
                 f"a picture has {self._picture_bytes} bytes here, this one has {data.nbytes}"

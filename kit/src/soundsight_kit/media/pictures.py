@@ -37,18 +37,20 @@ def rgb_to_i420(rgb: U8) -> U8:
 def i420_to_rgb(i420: U8, width: int, height: int) -> U8:
     """I420 (BT.709, 16 to 235), any shape of h * w * 3 / 2 bytes, to RGB (h, w, 3)."""
     frame = i420_to_frame(i420, width, height)
-    return frame.reformat(
-        format="rgb24",
-        src_colorspace=Colorspace.ITU709,
-        src_color_range=ColorRange.MPEG,
-        dst_color_range=ColorRange.JPEG,
-        interpolation=_SCALER,
-    ).to_ndarray()
+    return _bytes_of(
+        frame.reformat(
+            format="rgb24",
+            src_colorspace=Colorspace.ITU709,
+            src_color_range=ColorRange.MPEG,
+            dst_color_range=ColorRange.JPEG,
+            interpolation=_SCALER,
+        )
+    )
 
 
 def frame_to_i420(frame: av.VideoFrame) -> U8:
     """A decoded yuv420p picture as I420 (h * 3 / 2, w)."""
-    return frame.to_ndarray()
+    return _bytes_of(frame)
 
 
 def i420_to_frame(i420: U8, width: int, height: int) -> av.VideoFrame:
@@ -77,3 +79,9 @@ def encode_jpeg(rgb: U8, *, quality: int = 85) -> bytes:
     frame.pts = 0
     packets = [*context.encode(frame), *context.encode(None)]
     return b"".join(bytes(packet) for packet in packets)
+
+
+def _bytes_of(frame: av.VideoFrame) -> U8:
+    samples = frame.to_ndarray()
+    assert samples.dtype == np.uint8
+    return samples.astype(np.uint8, copy=False)

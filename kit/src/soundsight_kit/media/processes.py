@@ -9,6 +9,7 @@ import signal
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 STDERR_TAIL_LINES = 40
 _LINE_LIMIT_BYTES = 1 << 20
@@ -100,9 +101,7 @@ async def run_limited(
             pumps.create_task(_pump(process.stderr, keep))
             pumps.create_task(process.wait())
     except TimeoutError:
-        raise ProcessTimeout(
-            f"{os.path.basename(argv[0])} ran longer than {timeout_s:g} s"
-        ) from None
+        raise ProcessTimeout(f"{Path(argv[0]).name} ran longer than {timeout_s:g} s") from None
     except BaseExceptionGroup as group:
         # The pumps fail only through a callback: let its own error through.
         raise group.exceptions[0] from None
