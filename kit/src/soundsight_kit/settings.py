@@ -51,6 +51,11 @@ class KitSettings(BaseSettings):
     tls_client_ca: Path | None = Field(
         None, description="PEM authorities whose clients may call (mutual TLS)."
     )
+    tls_server_ca: Path | None = Field(
+        None,
+        description="PEM authorities whose servers are called over TLS, showing the certificate"
+        " above; plain text when empty.",
+    )
     artifacts_url: str = Field(
         f"file://{tempfile.gettempdir()}/soundsight/artifacts",
         description="The object store: file:///folder or s3://bucket/prefix.",
@@ -90,7 +95,7 @@ class KitSettings(BaseSettings):
             raise ValueError("must start with file:/// or s3://")
         return value
 
-    @field_validator("tls_certificate", "tls_key", "tls_client_ca")
+    @field_validator("tls_certificate", "tls_key", "tls_client_ca", "tls_server_ca")
     @classmethod
     def _file_exists(cls, value: Path | None) -> Path | None:
         if value is not None and not value.is_file():
@@ -113,7 +118,7 @@ def _check_host_port(value: str) -> None:
 
 
 def load_settings(cls: type[SettingsT]) -> SettingsT:
-    """Reads settings of `cls` from the environment, or exits with 2 and one line per wrong value."""
+    """Reads `cls` from the environment, or exits with 2 and one line per wrong value."""
     try:
         return cls()
     except ValidationError as error:

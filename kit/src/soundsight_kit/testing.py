@@ -1,0 +1,54 @@
+"""What tests of all parts share: real servers on short Unix sockets, and patient assertions."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+from soundsight.common.v1.implementation_pb2 import GetInfoResponse
+from soundsight_kit.server import Server, ServiceBinding
+from soundsight_kit.settings import KitSettings
+
+
+@contextmanager
+def socket_folder() -> Iterator[Path]:
+    """A folder whose path is short enough for Unix sockets, unlike pytest's."""
+    with tempfile.TemporaryDirectory(prefix="ss-") as folder:
+        yield Path(folder)
+
+
+@asynccontextmanager
+async def running_server(
+    *services: ServiceBinding,
+    info: GetInfoResponse | None = None,
+    drain: Callable[[], Awaitable[None]] | None = None,
+    kit: KitSettings | None = None,
+) -> AsyncIterator[str]:
+    """Serves in this event loop, on a Unix socket unless `kit` differs; yields its target."""
+    with socket_folder() as folder:
+        kit = kit or KitSettings(listen=f"unix:{folder}/s.sock", drain_grace_s=5.0)
+        server = Server(kit, info or GetInfoResponse(implementation="test"), services, drain)
+        target = await server.start()
+        try:
+            yield target
+        finally:
+            await server.stop()
+
+
+async def assert_eventually(
+    holds: Callable[[], bool | Awaitable[bool]], *, within_s: float = 10.0, message: str = ""
+) -> None:
+    """Asserts that a condition comes true, looking every few milliseconds."""
+    deadline = time.monotonic() + within_s
+    while True:
+        result = holds()
+        if not isinstance(result, bool):
+            result = await result
+        if result:
+            return
+        assert time.monotonic() < deadline, message or "the condition did not come true in time"
+        await asyncio.sleep(0.01)

@@ -1,0 +1,337 @@
+"""A server answers its contract and everything around it, over each kind of transport."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+
+from soundsight.common.v1.common_pb2 import Progress
+from soundsight.common.v1.implementation_pb2 import GetInfoRequest, GetInfoResponse
+from soundsight.common.v1.implementation_pb2_grpc import ImplementationServiceStub
+from soundsight.videogen.v1 import videogen_pb2, videogen_pb2_grpc
+from soundsight_kit import errors
+from soundsight_kit.channels import ClientTls, open_channel
+from soundsight_kit.context import bind_ids, bound_ids
+from soundsight_kit.jobs import Emit, JobTable
+from soundsight_kit.server import CannotListen, Server, ServiceBinding
+from soundsight_kit.settings import KitSettings
+from soundsight_kit.testing import assert_eventually, running_server, socket_folder
+
+VIDEOGEN = "soundsight.videogen.v1.VideoGenService"
+
+
+class Scripted(videogen_pb2_grpc.VideoGenServiceServicer):
+    """A videogen that does what the test says."""
+
+    def __init__(self, raises: BaseException | None = None) -> None:
+        self.raises = raises
+        self.jobs = JobTable(1, 1)
+        self.seen_ids: dict[str, str] = {}
+        self.stopped = asyncio.Event()
+
+    async def GetLoad(self, request: Any, context: Any) -> videogen_pb2.GetLoadResponse:
+        self.seen_ids = bound_ids()
+        if self.raises is not None:
+            raise self.raises
+        return videogen_pb2.GetLoadResponse(slots=self.jobs.load().slots)
+
+    async def GenerateClip(
+        self, request: videogen_pb2.GenerateClipRequest, context: Any
+    ) -> AsyncIterator[videogen_pb2.GenerateClipResponse]:
+        async def film(emit: Emit[videogen_pb2.GenerateClipResponse]) -> None:
+            try:
+                emit(videogen_pb2.GenerateClipResponse(progress=Progress(stage="film")))
+                await asyncio.sleep(request.shot_frames)
+                emit(videogen_pb2.GenerateClipResponse(clip=videogen_pb2.Clip(shot_frames=1)))
+            finally:
+                self.stopped.set()
+
+        grace_s = request.detach_grace.ToTimedelta().total_seconds()
+        async for event in self.jobs.events(request.output_key, film, grace_s):
+            yield event
+
+    async def CancelClip(self, request: Any, context: Any) -> videogen_pb2.CancelClipResponse:
+        return videogen_pb2.CancelClipResponse(cancelled=self.jobs.cancel(request.output_key))
+
+
+def binding(servicer: Scripted) -> ServiceBinding:
+    return ServiceBinding(
+        VIDEOGEN,
+        lambda server: videogen_pb2_grpc.add_VideoGenServiceServicer_to_server(servicer, server),
+    )
+
+
+async def test_a_server_tells_what_it_is() -> None:
+    """GetInfo, health per contract and reflection answer beside the contract."""
+    info = GetInfoResponse(implementation="scripted", version="1.2.3")
+    async with (
+        running_server(binding(Scripted()), info=info) as target,
+        open_channel(target) as channel,
+    ):
+        answer = await ImplementationServiceStub(channel).GetInfo(GetInfoRequest(), timeout=5)
+        assert answer == info
+        health = health_pb2_grpc.HealthStub(channel)
+        for name in ("", VIDEOGEN):
+            checked = await health.Check(health_pb2.HealthCheckRequest(service=name), timeout=5)
+            assert checked.status == health_pb2.HealthCheckResponse.SERVING
+        asked = reflection_pb2.ServerReflectionRequest(list_services="*")
+        stub = reflection_pb2_grpc.ServerReflectionStub(channel)
+        async for told in stub.ServerReflectionInfo(iter([asked]), timeout=5):
+            names = {service.name for service in told.list_services_response.service}
+        assert {VIDEOGEN, "soundsight.common.v1.ImplementationService"} <= names
+
+
+@pytest.mark.parametrize(
+    ("raised", "code", "reason"),
+    [
+        (
+            errors.InvalidArgument("must be even", field="resolution.width"),
+            grpc.StatusCode.INVALID_ARGUMENT,
+            "INVALID_ARGUMENT",
+        ),
+        (errors.NotFound("artifact", "x"), grpc.StatusCode.NOT_FOUND, "NOT_FOUND"),
+        (
+            errors.ResourceExhausted("later", retry_after_s=2.5),
+            grpc.StatusCode.RESOURCE_EXHAUSTED,
+            "RESOURCE_EXHAUSTED",
+        ),
+        (TimeoutError(), grpc.StatusCode.DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED"),
+        (OSError(28, "No space"), grpc.StatusCode.RESOURCE_EXHAUSTED, "DISK_FULL"),
+        (KeyError("secret"), grpc.StatusCode.INTERNAL, "UNEXPECTED"),
+    ],
+)
+async def test_what_is_raised_reaches_the_caller_as_a_status(
+    raised: Exception, code: grpc.StatusCode, reason: str
+) -> None:
+    """An exception becomes a canonical code with details, and no more than it should tell."""
+    async with (
+        running_server(binding(Scripted(raised))) as target,
+        open_channel(target) as channel,
+    ):
+        stub = videogen_pb2_grpc.VideoGenServiceStub(channel)
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await stub.GetLoad(videogen_pb2.GetLoadRequest(), timeout=5)
+    error = errors.error_from_rpc(caught.value)
+    assert (error.code, error.reason) == (code, reason)
+    assert "secret" not in error.message
+    if isinstance(raised, errors.SoundsightError):
+        assert error.field_violations == raised.field_violations
+        assert error.retry_after_s == raised.retry_after_s
+        assert error.resource == raised.resource
+
+
+async def test_ids_travel_with_calls() -> None:
+    """The render and scene a caller works for are known to the service it calls."""
+    servicer = Scripted()
+    async with running_server(binding(servicer)) as target, open_channel(target) as channel:
+        with bind_ids(render="r1", scene="s001"):
+            await videogen_pb2_grpc.VideoGenServiceStub(channel).GetLoad(
+                videogen_pb2.GetLoadRequest(), timeout=5
+            )
+    assert servicer.seen_ids == {"render": "r1", "scene": "s001"}
+
+
+async def test_a_broken_call_leaves_no_work_behind() -> None:
+    """Work without grace ends as soon as its only caller goes."""
+    servicer = Scripted()
+    async with running_server(binding(servicer)) as target, open_channel(target) as channel:
+        stub = videogen_pb2_grpc.VideoGenServiceStub(channel)
+        call = stub.GenerateClip(
+            videogen_pb2.GenerateClipRequest(output_key="k", shot_frames=60), timeout=30
+        )
+        assert (await call.read()).progress.stage == "film"
+        call.cancel()
+        await asyncio.wait_for(servicer.stopped.wait(), 5)
+        await assert_eventually(lambda: servicer.jobs.load().busy == 0)
+
+
+async def test_a_second_caller_attaches_within_the_grace() -> None:
+    """A caller with the same key gets the work that the broken call left running."""
+    servicer = Scripted()
+    async with running_server(binding(servicer)) as target, open_channel(target) as channel:
+        stub = videogen_pb2_grpc.VideoGenServiceStub(channel)
+        request = videogen_pb2.GenerateClipRequest(output_key="k", shot_frames=1)
+        request.detach_grace.seconds = 20
+        first = stub.GenerateClip(request, timeout=30)
+        await first.read()
+        first.cancel()
+        kinds = [
+            event.WhichOneof("event") async for event in stub.GenerateClip(request, timeout=30)
+        ]
+    assert kinds == ["progress", "clip"]
+
+
+async def test_cancel_is_told_to_everyone_attached() -> None:
+    """CancelClip ends the work and every call attached to it with CANCELLED."""
+    servicer = Scripted()
+    async with running_server(binding(servicer)) as target, open_channel(target) as channel:
+        stub = videogen_pb2_grpc.VideoGenServiceStub(channel)
+        request = videogen_pb2.GenerateClipRequest(output_key="k", shot_frames=60)
+        calls = [stub.GenerateClip(request, timeout=30) for _ in range(2)]
+        for call in calls:
+            await call.read()
+        told = await stub.CancelClip(videogen_pb2.CancelClipRequest(output_key="k"), timeout=5)
+        assert told.cancelled
+        for call in calls:
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                while await call.read() is not grpc.aio.EOF:
+                    pass
+            assert caught.value.code() == grpc.StatusCode.CANCELLED
+        again = await stub.CancelClip(videogen_pb2.CancelClipRequest(output_key="k"), timeout=5)
+        assert not again.cancelled
+
+
+async def test_draining_finishes_running_work_first() -> None:
+    """A server that stops lets running work finish and its caller have the result."""
+    servicer = Scripted()
+    with socket_folder() as folder:
+        kit = KitSettings(listen=f"unix:{folder}/s.sock", drain_grace_s=20)
+        server = Server(kit, GetInfoResponse(), [binding(servicer)], servicer.jobs.drain)
+        async with open_channel(await server.start()) as channel:
+            stub = videogen_pb2_grpc.VideoGenServiceStub(channel)
+            call = stub.GenerateClip(
+                videogen_pb2.GenerateClipRequest(output_key="k", shot_frames=1), timeout=30
+            )
+            await call.read()
+            stopping = asyncio.create_task(server.stop())
+            assert (await call.read()).HasField("clip")
+            await stopping
+
+
+async def test_a_stale_socket_is_replaced_and_a_live_one_is_not() -> None:
+    """The socket of a dead server is in nobody's way; that of a live one is not taken."""
+    with socket_folder() as folder:
+        kit = KitSettings(listen=f"unix:{folder}/s.sock")
+        first = Server(kit, GetInfoResponse(), [])
+        await first.start()
+        with pytest.raises(CannotListen, match="already listens"):
+            await Server(kit, GetInfoResponse(), []).start()
+        await first.stop()
+        second = Server(kit, GetInfoResponse(), [])
+        assert await second.start() == kit.listen
+        await second.stop()
+        too_long = KitSettings(listen=f"unix:{folder}/{'x' * 120}.sock")
+        with pytest.raises(CannotListen, match="107 bytes"):
+            await Server(too_long, GetInfoResponse(), []).start()
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An authority, and a server and a client certified by it."""
+    folder = tmp_path_factory.mktemp("tls")
+
+    def openssl(*words: str) -> None:
+        subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)
+
+    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+    openssl("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=ca")
+    (folder / "names").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
+    for who in ("server", "client"):
+        openssl("req", *key, "-keyout", f"{who}.key", "-out", f"{who}.csr", "-subj", f"/CN={who}")
+        signed = ("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", "names")
+        openssl("x509", "-req", "-in", f"{who}.csr", "-out", f"{who}.pem", *signed)
+    return folder
+
+
+@pytest.mark.parametrize("mutual", [False, True])
+async def test_tls_keeps_strangers_out(certificates: Path, mutual: bool) -> None:
+    """Over TLS only clients that trust the authority, and with mTLS are certified, get through."""
+    kit = KitSettings(
+        listen="localhost:0",
+        tls_certificate=certificates / "server.pem",
+        tls_key=certificates / "server.key",
+        tls_client_ca=certificates / "ca.pem" if mutual else None,
+    )
+    authority = (certificates / "ca.pem").read_bytes()
+    known = ClientTls(
+        authority,
+        (certificates / "client.pem").read_bytes(),
+        (certificates / "client.key").read_bytes(),
+    )
+    async with running_server(kit=kit) as target:
+        for tls, welcome in ((known, True), (ClientTls(authority), not mutual), (None, False)):
+            async with open_channel(target, tls) as channel:
+                call = ImplementationServiceStub(channel).GetInfo(GetInfoRequest(), timeout=3)
+                if welcome:
+                    await call
+                else:
+                    with pytest.raises(grpc.aio.AioRpcError) as caught:
+                        await call
+                    assert caught.value.code() == grpc.StatusCode.UNAVAILABLE
+
+
+SERVICE = """
+from pydantic_settings import BaseSettings
+from soundsight.common.v1.implementation_pb2 import GetInfoResponse
+from soundsight_kit.main import service_main
+from soundsight_kit.server import run_server
+
+async def serve(kit, own):
+    info = GetInfoResponse(implementation="child")
+    await run_server(name="child", kit=kit, info=info, services=[])
+
+service_main(name="child", purpose="A test.", settings=BaseSettings, serve=serve)
+"""
+
+
+def _child(*words: str, **settings: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", SERVICE, *words],
+        env={**os.environ, "SOUNDSIGHT_LOG_FORMAT": "json", **settings},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_sigterm_ends_a_service_in_order() -> None:
+    """A real process says where it serves, drains on SIGTERM and exits with 0."""
+    with socket_folder() as folder:
+        child = _child(SOUNDSIGHT_LISTEN=f"unix:{folder}/s.sock")
+        assert child.stderr is not None
+        line = child.stderr.readline()
+        assert '"serving"' in line, line
+        assert '"service": "child"' in line
+        child.send_signal(signal.SIGTERM)
+        _, rest = child.communicate(timeout=20)
+    assert child.returncode == 0, rest
+    assert rest.index('"draining"') < rest.index('"stopped"')
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        ({"SOUNDSIGHT_LISTEN": "nonsense"}, "SOUNDSIGHT_LISTEN='nonsense'"),
+        ({"SOUNDSIGHT_LOG_LEVEL": "loud"}, "SOUNDSIGHT_LOG_LEVEL='loud'"),
+        ({"SOUNDSIGHT_LISTEN": "unix:/no/such/folder/s.sock"}, "cannot listen on"),
+    ],
+)
+def test_a_wrong_setting_stops_the_service_with_one_line(
+    settings: dict[str, str], complaint: str
+) -> None:
+    """A service that cannot start says why in one readable line."""
+    child = _child(**settings)
+    _, told = child.communicate(timeout=20)
+    assert child.returncode in (1, 2)
+    assert complaint in told
+    assert "Traceback" not in told
+
+
+def test_help_lists_the_settings() -> None:
+    """`--help` names the service's purpose and every setting."""
+    child = _child("--help")
+    printed, _ = child.communicate(timeout=20)
+    assert child.returncode == 0
+    assert "A test." in printed
+    assert "SOUNDSIGHT_ARTIFACTS_URL" in printed
