@@ -19,11 +19,10 @@ PINNED = sorted(set(re.findall(r"^([\w.-]+)==", LOCK, re.MULTILINE)) - ELSEWHERE
 def is_permissive(name: str) -> bool:
     """Judges by what a distribution says of itself: an expression, or classifiers and a text."""
     about = metadata.metadata(name)
-    expression = about.get("License-Expression")
-    if expression:
-        return all(PERMISSIVE.search(term) for term in expression.split(" AND "))
+    if "License-Expression" in about:
+        return all(PERMISSIVE.search(term) for term in about["License-Expression"].split(" AND "))
     texts = [
-        about.get("License") or "",
+        *(about.get_all("License") or []),
         *(line for line in about.get_all("Classifier") or [] if line.startswith("License ::")),
     ]
     return any(PERMISSIVE.search(text) for text in texts)
