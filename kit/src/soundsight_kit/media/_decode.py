@@ -1,16 +1,11 @@
 """The decoding child: one untrusted song in, one file of samples out. `audio` starts it.
 
-    python -m soundsight_kit.media._decode FOLDER
-
-reads FOLDER/request.json and leaves FOLDER/result.json (and FOLDER/artwork). Limits of time and
-memory are set by the parent before this program starts.
+See `children` for how the two talk. A cover picture is left in the folder as `artwork`.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
-import json
 import sys
 from collections.abc import Iterator
 from fractions import Fraction
@@ -20,7 +15,9 @@ from typing import IO, Any, Protocol
 import av
 import numpy as np
 
-from soundsight_kit.media._songfile import Refused, SongFile, named_tags
+from soundsight_kit.media._songfile import SongFile, named_tags
+from soundsight_kit.media.children import Progress, Refused, answer
+from soundsight_kit.media.paths import file_url
 from soundsight_kit.media.pcm import Block, Excerpt, RateChanger, mix, quantise, to_float
 
 _TOP_RATE_HZ = 48_000
@@ -47,7 +44,7 @@ class FlacSink:
         self._layout = "mono" if channels == 1 else "stereo"
         self._format = "s16" if bits == 16 else "s32"
         self._container = av.open(
-            str(path), "w", format="flac", container_options={"fflags": "+bitexact"}
+            file_url(path), "w", format="flac", container_options={"fflags": "+bitexact"}
         )
         self._stream = self._container.add_stream(
             "flac",
@@ -106,7 +103,7 @@ class MonoSink:
         self._file.close()
 
 
-def decode(request: dict[str, Any], folder: Path) -> dict[str, Any]:
+def decode(request: dict[str, Any], folder: Path, _progress: Progress) -> dict[str, Any]:
     """Decodes one song as `request` says; returns what `audio` makes its result of."""
     source = Path(request["source"])
     if source.stat().st_size == 0:
@@ -200,22 +197,5 @@ def _check_worth(song: SongFile, excerpt: Excerpt, request: dict[str, Any]) -> N
         raise Refused("SONG_NO_SAMPLES", "the file holds no sound at all; upload another one")
 
 
-def main(folder: Path) -> int:
-    """Answers one request; faults of the song are results, faults of ours are tracebacks."""
-    request = json.loads((folder / "request.json").read_text())
-    try:
-        answer = decode(request, folder)
-    except Refused as refused:
-        answer = {"refused": refused.reason, "message": str(refused)}
-    except MemoryError:
-        answer = {"refused": "SONG_TOO_COSTLY", "message": "decoding needs too much memory"}
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        answer = {"disk_full": True}
-    (folder / "result.json").write_text(json.dumps(answer))
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    sys.exit(answer(decode))

@@ -13,6 +13,9 @@ from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from numpy.typing import NDArray
 
+from soundsight_kit.media.children import Refused
+from soundsight_kit.media.paths import file_url
+
 # Containers that hold one song. Playlists and manifests (hls, dash, concat) are left out: they
 # make the reader open other files.
 _CONTAINERS = "mp3,ogg,flac,wav,w64,aiff,aac,mov,mp4,m4a,matroska,webm"
@@ -28,14 +31,6 @@ _MAX_DEMUX_FAULTS = 200
 _MAX_TAGS = 64
 _MAX_TAG_CHARS = 1_000
 _MAX_LYRICS_CHARS = 100_000
-
-
-class Refused(Exception):
-    """The file is no song we take; the message says what to do."""
-
-    def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
 
 
 @dataclass(frozen=True)
@@ -58,7 +53,7 @@ class SongFile:
         self.bad_packets = 0
         self.good_packets = 0
         try:
-            self._container = av.open(str(path), options=_OPTIONS, metadata_errors="replace")
+            self._container = av.open(file_url(path), options=_OPTIONS, metadata_errors="replace")
         except (av.error.FFmpegError, ValueError) as error:
             raise Refused(
                 "SONG_NOT_AUDIO",
@@ -120,7 +115,9 @@ class SongFile:
     def artwork(self, max_bytes: int) -> tuple[bytes, str] | None:
         """The first cover picture that is JPEG or PNG and small enough, with its media type."""
         attached = av.stream.Disposition.attached_pic
-        with av.open(str(self._path), options=_OPTIONS, metadata_errors="replace") as container:
+        with av.open(
+            file_url(self._path), options=_OPTIONS, metadata_errors="replace"
+        ) as container:
             for stream in container.streams.video:
                 media_type = _ARTWORK_TYPES.get(stream.codec_context.name)
                 if media_type is None or not stream.disposition & attached:

@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
-import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -22,17 +19,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soundsight_kit.errors import Internal, InvalidArgument, ResourceExhausted
-from soundsight_kit.media.processes import ProcessTimeout, run_limited
+from soundsight_kit.media.children import (
+    ChildFailed,
+    ChildLimits,
+    ChildStopped,
+    DiskFull,
+    Refused,
+    ask_child,
+)
 
 _CHILD_MODULE = "soundsight_kit.media._decode"
-_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PYTHONPATH", "TMPDIR", "VIRTUAL_ENV")
-# One decode uses one thread; what numerical libraries reserve per thread counts as memory.
-_ONE_THREAD = {
-    "OPENBLAS_NUM_THREADS": "1",
-    "OMP_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "MALLOC_ARENA_MAX": "2",
-}
 _DISK_RETRY_S = 60.0
 
 
@@ -186,10 +182,8 @@ def _checked_excerpt(
     return start_s or None, end_s
 
 
-def _write_request(
-    folder: Path, source: Path, destination: Path, limits: DecodeLimits, how: Mapping[str, Any]
-) -> None:
-    """Tells the child what to do; refuses what is plainly wrong without starting it."""
+def _check_file(source: Path, limits: DecodeLimits) -> None:
+    """Refuses what is plainly wrong without starting a child."""
     if not source.is_file():
         raise InvalidArgument(f"there is no file {source.name}", reason="SONG_MISSING")
     if source.stat().st_size > limits.max_input_bytes:
@@ -197,57 +191,37 @@ def _write_request(
             f"the file is larger than {limits.max_input_bytes >> 20} MiB; upload a smaller one",
             reason="SONG_TOO_LARGE",
         )
-    request = {
-        **how,
-        **asdict(limits),
-        "source": str(source.absolute()),
-        "destination": str(destination.absolute()),
-    }
-    (folder / "request.json").write_text(json.dumps(request))
 
 
 async def _decode_in_child(
     folder: Path, source: Path, destination: Path, limits: DecodeLimits, how: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Runs one decode; returns the child's answer."""
-    _write_request(folder, source, destination, limits, how)
-    # -P keeps the current folder off the module path: nothing lying there can be imported.
-    argv = [sys.executable, "-P", "-m", _CHILD_MODULE, str(folder)]
-    inherited = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
+    _check_file(source, limits)
+    request = {
+        **how,
+        **asdict(limits),
+        "source": str(source),
+        "destination": str(destination),
+    }
+    bounds = ChildLimits(limits.timeout_s, limits.cpu_s, limits.memory_bytes)
     try:
-        done = await run_limited(
-            argv,
-            timeout_s=limits.timeout_s,
-            memory_bytes=limits.memory_bytes,
-            cpu_s=limits.cpu_s,
-            env={**inherited, **_ONE_THREAD},
-        )
-    except ProcessTimeout:
+        return await ask_child(_CHILD_MODULE, request, folder=folder, limits=bounds)
+    except Refused as refused:
+        raise InvalidArgument(str(refused), reason=refused.reason) from None
+    except ChildStopped as stopped:
         raise InvalidArgument(
-            f"decoding took longer than {limits.timeout_s:g} s; upload a shorter song or another "
-            "format",
+            f"the song could not be decoded: {stopped}; upload a shorter one or another format",
             reason="SONG_TOO_COSTLY",
         ) from None
-    if done.returncode < 0:
-        # A signal: out of CPU time or memory, or a decoder that the file has broken.
-        raise InvalidArgument(
-            f"the decoder was stopped at this file (signal {-done.returncode}); upload another "
-            "format or a good copy",
-            reason="SONG_TOO_COSTLY",
-        )
-    result = folder / "result.json"
-    if done.returncode != 0 or not result.exists():
-        raise Internal(f"the decoder failed: {done.stderr_tail[-2000:]}")
-    answer: dict[str, Any] = json.loads(result.read_text())
-    if answer.get("disk_full"):
+    except DiskFull:
         raise ResourceExhausted(
             "the disk is full while decoding; free space and try again",
             reason="DISK_FULL",
             retry_after_s=_DISK_RETRY_S,
-        )
-    if "refused" in answer:
-        raise InvalidArgument(answer["message"], reason=answer["refused"])
-    return answer
+        ) from None
+    except ChildFailed as failed:
+        raise Internal(f"the decoder failed: {failed}") from None
 
 
 @contextlib.contextmanager

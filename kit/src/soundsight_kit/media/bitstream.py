@@ -16,6 +16,7 @@ import av.error
 from av.video.stream import VideoStream
 
 from soundsight_kit.errors import DataLoss
+from soundsight_kit.media.paths import file_url
 
 NAL_SLICE_IDR = 5
 NAL_SPS = 7
@@ -45,7 +46,7 @@ def open_clip(path: Path) -> av.container.InputContainer:
     Raises DataLoss when it is not an MP4 that can be opened.
     """
     try:
-        return av.open(str(path), options=dict(_OPEN_OPTIONS))
+        return av.open(file_url(path), options=dict(_OPEN_OPTIONS))
     except (av.error.FFmpegError, ValueError) as error:
         raise DataLoss(f"{path.name} cannot be read as MP4: {error}") from error
 

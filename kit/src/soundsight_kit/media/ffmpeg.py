@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from soundsight_kit.errors import DeadlineExceeded, Internal, ResourceExhausted, SoundsightError
+from soundsight_kit.media.paths import file_url
 from soundsight_kit.media.processes import Completed, ProcessTimeout, run_limited
 
 BINARY_VARIABLE = "SOUNDSIGHT_FFMPEG"
@@ -35,11 +36,6 @@ def _bundled_binary() -> str:
 def ffmpeg_binary() -> str:
     """Path of the ffmpeg program: SOUNDSIGHT_FFMPEG when set, else the bundled one."""
     return os.environ.get(BINARY_VARIABLE) or _bundled_binary()
-
-
-def file_url(path: Path) -> str:
-    """A path as ffmpeg must be given it: one with a colon would otherwise name a protocol."""
-    return f"file:{path}"
 
 
 def file_input(path: Path, **options: Any) -> Any:
@@ -115,6 +111,7 @@ def failure(task: str, returncode: int, stderr_tail: str) -> SoundsightError:
     if _DISK_FULL.search(stderr_tail):
         return ResourceExhausted(
             f"{task}: the disk is full; free space and try again",
+            reason="DISK_FULL",
             retry_after_s=_DISK_FULL_RETRY_S,
         )
     last = " | ".join(stderr_tail.splitlines()[-4:])

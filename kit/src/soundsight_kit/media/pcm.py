@@ -44,8 +44,7 @@ def downmix_matrix(channels: Sequence[str]) -> Floats:
             gains[:, index] = _MINUS_3_DB
         else:
             gains[index % 2, index] = gain
-    loudest = gains.sum(axis=1).max()
-    return gains / max(1.0, loudest)
+    return np.divide(gains, max(1.0, float(gains.sum(axis=1).max())))
 
 
 def to_float(block: Block) -> Floats:
@@ -53,7 +52,9 @@ def to_float(block: Block) -> Floats:
     if block.dtype == np.uint8:
         return (block.astype(np.float64) - 128.0) / 128.0
     if np.issubdtype(block.dtype, np.integer):
-        return block.astype(np.float64) / -float(np.iinfo(block.dtype).min)
+        full = -float(np.iinfo(block.dtype).min)
+        scaled: Floats = block.astype(np.float64) / full
+        return scaled
     floats = block.astype(np.float64)
     if not np.isfinite(floats).all():
         floats = np.nan_to_num(floats, nan=0.0, posinf=1.0, neginf=-1.0)
@@ -75,19 +76,20 @@ def mix(block: Block, names: Sequence[str], channels: int) -> Block:
 
 def quantise(block: Block, bits: int) -> Block:
     """A block as whole numbers: int16 for 16 bit, int32 with 24 bits on the left for 24 bit."""
-    if block.dtype == np.int16:
-        return block if bits == 16 else block.astype(np.int32) << 16
+    whole: Block
     if block.dtype == np.uint8:
-        wide = (block.astype(np.int16) - 128) << 8
-        return wide if bits == 16 else wide.astype(np.int32) << 16
-    if block.dtype == np.int32 and bits == 24:
+        block = np.left_shift(block.astype(np.int16) - np.int16(128), 8)
+    if block.dtype == np.int16:
+        whole = block if bits == 16 else np.left_shift(block.astype(np.int32), 16)
+    elif block.dtype == np.int32 and bits == 24:
         # Keep 24 of 32 bits; adding half a step must not wrap around at the top.
-        half = np.int64(1) << 7
-        kept = np.minimum((block.astype(np.int64) + half) >> 8, 2**23 - 1)
-        return (kept << 8).astype(np.int32)
-    full = 2 ** (bits - 1)
-    whole = np.clip(np.rint(to_float(block) * full), -full, full - 1)
-    return whole.astype(np.int16) if bits == 16 else whole.astype(np.int32) << 8
+        kept = np.minimum(np.right_shift(block.astype(np.int64) + 128, 8), 2**23 - 1)
+        whole = np.left_shift(kept, 8).astype(np.int32)
+    else:
+        full = 2 ** (bits - 1)
+        steps = np.clip(np.rint(to_float(block) * full), -full, full - 1)
+        whole = steps.astype(np.int16) if bits == 16 else np.left_shift(steps.astype(np.int32), 8)
+    return whole
 
 
 class RateChanger:
