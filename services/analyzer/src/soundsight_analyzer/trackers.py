@@ -1,0 +1,28 @@
+"""essentia's beat tracker, asked for its opinion.
+
+essentia is imported here and in ``tonality`` and ``tags`` alone; all else is numpy.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from soundsight_analyzer.arrays import Floats
+from soundsight_analyzer.quiet import essentia_standard
+from soundsight_analyzer.rhythm import OtherTracker
+from soundsight_analyzer.spectra import RATE_HZ
+
+SOURCE = "essentia.BeatTrackerDegara"
+_LONGEST_S = 1800
+
+
+def degara(samples: Floats) -> OtherTracker:
+    """Beats of ``samples`` (n,) at RATE_HZ by Degara et al. (IEEE TASLP 2012).
+
+    Hears half an hour at most: its memory grows with the song, and its opinion does not improve.
+    """
+    piece = np.ascontiguousarray(samples[: _LONGEST_S * RATE_HZ], dtype=np.float32)
+    beats = np.asarray(essentia_standard().BeatTrackerDegara()(piece), dtype=np.float64)
+    if len(beats) < 2:
+        return OtherTracker(np.zeros(0), 0.0)
+    return OtherTracker(beats, 60.0 / float(np.median(np.diff(beats))))

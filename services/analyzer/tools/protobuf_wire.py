@@ -1,0 +1,66 @@
+"""The little of protobuf's wire format that TensorFlow's files need, read and written by hand."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+
+VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
+
+
+def read_varint(data: bytes, at: int) -> tuple[int, int]:
+    """The unsigned number at ``at`` and the position after it."""
+    value = shift = 0
+    while True:
+        byte = data[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80:
+            return value, at
+
+
+def read_fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
+    """The fields of a message in order: number, and value as a number or as bytes."""
+    at = 0
+    while at < len(message):
+        tag, at = read_varint(message, at)
+        number, kind = tag >> 3, tag & 7
+        if kind == VARINT:
+            value, at = read_varint(message, at)
+            yield number, value
+            continue
+        if kind == BYTES:
+            size, at = read_varint(message, at)
+        else:
+            size = {FIXED64: 8, FIXED32: 4}[kind]
+        yield number, message[at : at + size]
+        at += size
+
+
+def first_field(message: bytes, number: int, default: int | bytes) -> int | bytes:
+    """The first value of a field, or ``default``."""
+    return next((value for found, value in read_fields(message) if found == number), default)
+
+
+def varint(value: int) -> bytes:
+    """A number on the wire; negative ones take ten bytes, as protobuf's int64 does."""
+    value &= (1 << 64) - 1
+    out = bytearray()
+    while value >= 0x80:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*out, value])
+
+
+def number_field(number: int, value: int) -> bytes:
+    return varint(number << 3 | VARINT) + varint(value)
+
+
+def float_field(number: int, value: float) -> bytes:
+    return varint(number << 3 | FIXED32) + struct.pack("<f", value)
+
+
+def bytes_field(number: int, value: bytes | str) -> bytes:
+    data = value.encode() if isinstance(value, str) else value
+    return varint(number << 3 | BYTES) + varint(len(data)) + data
