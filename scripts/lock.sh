@@ -23,9 +23,10 @@ compile() {
   shift
   # --fork-strategy fewest: one version of a library for all interpreters wherever there is one.
   # --no-emit-package: the parts themselves are installed from the clone, they have no hashes.
+  # --system-certs: trust what the machine trusts, as pip does.
   # The last options keep the registry that was used out of the files.
   .venv/bin/uv pip compile "locks/$name.in" --output-file "$folder/$name.txt" \
-    --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
+    --quiet --system-certs --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
     --no-emit-package soundsight-protos --no-emit-package soundsight-kit \
     --no-emit-package soundsight-analyzer --no-emit-package soundsight-scenewriter \
     --no-emit-package soundsight-videogen --no-emit-package soundsight-composer \
