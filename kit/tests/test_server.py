@@ -72,6 +72,12 @@ def binding(servicer: Scripted) -> ServiceBinding:
     )
 
 
+async def next_event(call: Any) -> videogen_pb2.GenerateClipResponse:
+    event = await call.read()
+    assert isinstance(event, videogen_pb2.GenerateClipResponse)
+    return event
+
+
 async def test_a_server_tells_what_it_is() -> None:
     """GetInfo, health per contract and reflection answer beside the contract."""
     info = GetInfoResponse(implementation="scripted", version="1.2.3")
@@ -150,7 +156,7 @@ async def test_a_broken_call_leaves_no_work_behind() -> None:
         call = stub.GenerateClip(
             videogen_pb2.GenerateClipRequest(output_key="k", shot_frames=60), timeout=30
         )
-        assert (await call.read()).progress.stage == "film"
+        assert (await next_event(call)).progress.stage == "film"
         call.cancel()
         await asyncio.wait_for(servicer.stopped.wait(), 5)
         await assert_eventually(lambda: servicer.jobs.load().busy == 0)
@@ -205,7 +211,7 @@ async def test_draining_finishes_running_work_first() -> None:
             )
             await call.read()
             stopping = asyncio.create_task(server.stop())
-            assert (await call.read()).HasField("clip")
+            assert (await next_event(call)).HasField("clip")
             await stopping
 
 
