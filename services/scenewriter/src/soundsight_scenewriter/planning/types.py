@@ -1,0 +1,100 @@
+"""What the planner is given and what it decides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+SHORTEST_SHOT_S = 0.6
+
+
+class Pace(StrEnum):
+    """How fast the video is cut."""
+
+    CALM = "calm"
+    STANDARD = "standard"
+    FAST = "fast"
+
+
+class Reason(StrEnum):
+    """What a cut falls on."""
+
+    START = "start"
+    SECTION = "section"
+    DOWNBEAT = "downbeat"
+    BEAT = "beat"
+    EVENT = "event"
+    LENGTH = "length"
+    TAKE = "take"
+
+    @property
+    def on_pulse(self) -> bool:
+        """Whether such a cut belongs to a moment of the music that it may anticipate."""
+        return self not in (Reason.START, Reason.LENGTH, Reason.TAKE)
+
+
+@dataclass(frozen=True, slots=True)
+class ClipLimits:
+    """What a video backend accepts, in frames, handles included.
+
+    `max_frames` is the largest count that the backend's frame grid holds: asking for more would
+    make it render beyond its own limit before it trims.
+    """
+
+    min_frames: int
+    max_frames: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.min_frames <= self.max_frames:
+            raise ValueError("clip limits need 1 <= min_frames <= max_frames")
+
+    @classmethod
+    def on_grid(cls, min_frames: int, max_frames: int, step: int, offset: int) -> ClipLimits:
+        """Limits of a backend that renders step * k + offset frames natively."""
+        step = max(1, step)
+        largest = max_frames - (max_frames - offset) % step
+        return cls(min_frames, largest if largest >= min_frames else max_frames)
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """What lies between two cuts. `end_frame` is the first frame of the next shot."""
+
+    start_frame: int
+    end_frame: int
+    section_index: int
+    reason: Reason
+
+    @property
+    def frames(self) -> int:
+        """Length, in frames."""
+        return self.end_frame - self.start_frame
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """One clip: a shot, or a part of one that is longer than the backend's maximum."""
+
+    start_frame: int
+    frames: int
+    section_index: int
+    reason: Reason
+    shot_index: int
+    take_index: int
+    transition_frames: int = 0
+    handle_in_frames: int = 0
+    handle_out_frames: int = 0
+
+    @property
+    def clip_frames(self) -> int:
+        """Length of the clip, handles included."""
+        return self.handle_in_frames + self.frames + self.handle_out_frames
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Where the video is cut; takes are contiguous from frame 0 and sum to its frames."""
+
+    takes: tuple[Take, ...]
+    shots: tuple[Shot, ...]
+    notes: tuple[str, ...]
