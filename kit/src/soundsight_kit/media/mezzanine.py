@@ -32,7 +32,7 @@ from soundsight_kit.media.encoder import (
     h264_level,
     x264_options,
 )
-from soundsight_kit.media.processes import STDERR_TAIL_LINES, kill_group
+from soundsight_kit.media.processes import STDERR_TAIL_LINES
 
 __all__ = [
     "H264Writer",
@@ -88,9 +88,11 @@ class H264Writer:
         keyframes: Collection[int] = (),
         pixel_format: Literal["yuv420p", "rgb24"] = "yuv420p",
         timeout_s: float = 3600.0,
+        own_group: bool = True,
     ) -> None:
         """Starts the encoder. `frames` is the exact count to come; a keyframe equal to it (a
-        boundary with no frames behind it) is ignored.
+        boundary with no frames behind it) is ignored. `own_group` False leaves the encoder in
+        this process's group, so that whoever kills that group kills the encoder too.
 
         Raises InvalidArgument for settings, sizes or keyframes that cannot be kept.
         """
@@ -125,7 +127,7 @@ class H264Writer:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             bufsize=0,
-            start_new_session=True,
+            start_new_session=own_group,
         )
         assert self._process.stdin is not None and self._process.stderr is not None
         self._stdin = self._process.stdin
@@ -146,6 +148,11 @@ class H264Writer:
         if self._result is None:
             raise Internal("the clip is not finished")
         return self._result
+
+    @property
+    def pid(self) -> int:
+        """Process id of the encoder."""
+        return self._process.pid
 
     @property
     def written_frames(self) -> int:
@@ -211,7 +218,7 @@ class H264Writer:
         if self._result is not None:
             return
         self._aborted = True
-        kill_group(self._process.pid)
+        self._kill()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(_REAP_TIMEOUT_S)
         self._watchdog.cancel()
@@ -235,6 +242,11 @@ class H264Writer:
         else:
             self.abort()
 
+    def _kill(self) -> None:
+        # ffmpeg starts no processes of its own: killing it kills all.
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+
     def _read_stderr(self, stream: IO[bytes]) -> None:
         with stream:
             for line in stream:
@@ -242,14 +254,14 @@ class H264Writer:
 
     def _time_out(self) -> None:
         self._timed_out = True
-        kill_group(self._process.pid)
+        self._kill()
 
     def _finish_process(self) -> None:
         """Reaps the child and its helpers."""
         try:
             self._process.wait(_REAP_TIMEOUT_S)
         except subprocess.TimeoutExpired:
-            kill_group(self._process.pid)
+            self._kill()
             self._process.wait()
         self._watchdog.cancel()
         self._drain.join(_REAP_TIMEOUT_S)
