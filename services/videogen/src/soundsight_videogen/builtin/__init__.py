@@ -1,0 +1,1 @@
+"""The built-in renderer: worlds drawn by fragment shaders, moved by the music."""
