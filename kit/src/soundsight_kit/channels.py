@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import grpc
-from grpc.aio import ClientCallDetails, Metadata
+from grpc.aio import Metadata
 
 from soundsight_kit import context, tracing
 from soundsight_kit.settings import KitSettings
@@ -19,13 +19,30 @@ MAX_MESSAGE_BYTES = 4 << 20
 KEEPALIVE_S = 30
 """A channel with calls under way asks after the server this often; the server allows it."""
 
-_OPTIONS = (
+_CLIENT_OPTIONS = (
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
     ("grpc.keepalive_time_ms", KEEPALIVE_S * 1000),
     ("grpc.keepalive_timeout_ms", 10_000),
+    # A scene can take minutes without a message: pings are not rationed by data.
+    ("grpc.http2.max_pings_without_data", 0),
     # The suite's services are never behind the user's web proxy.
     ("grpc.enable_http_proxy", 0),
+)
+
+SERVER_OPTIONS = (
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+    # More frequent pings than this count as abuse and end the connection (the default is five
+    # minutes): it must lie well below the clients' period.
+    ("grpc.http2.min_ping_interval_without_data_ms", KEEPALIVE_S * 1000 // 3),
+    ("grpc.keepalive_permit_without_calls", 1),
+    # A client that vanished without a word is noticed too, and its call is cancelled.
+    ("grpc.keepalive_time_ms", 2 * KEEPALIVE_S * 1000),
+    ("grpc.keepalive_timeout_ms", 20_000),
+    ("grpc.http2.max_pings_without_data", 0),
+    # Two processes on one port would take turns in answering, to everyone's surprise.
+    ("grpc.so_reuseport", 0),
 )
 
 
@@ -57,46 +74,67 @@ def open_channel(target: str, tls: ClientTls | None = None) -> grpc.aio.Channel:
 
     Connects when the first call is made. Unix sockets never use TLS.
     """
-    interceptors = [_CarryUnaryUnary(), _CarryUnaryStream(), _CarryStreamUnary()]
     if tls is None or target.startswith("unix:"):
-        return grpc.aio.insecure_channel(target, options=_OPTIONS, interceptors=interceptors)
+        return _CarryingChannel(grpc.aio.insecure_channel(target, options=_CLIENT_OPTIONS))
     credentials = grpc.ssl_channel_credentials(tls.server_ca, tls.key, tls.certificate)
-    return grpc.aio.secure_channel(target, credentials, options=_OPTIONS, interceptors=interceptors)
+    return _CarryingChannel(grpc.aio.secure_channel(target, credentials, options=_CLIENT_OPTIONS))
 
 
-def _carrying(details: ClientCallDetails) -> ClientCallDetails:
-    """The call's details with the present ids and trace in its metadata."""
-    metadata = Metadata(*(details.metadata or ()))
-    for key, value in (*context.to_metadata(), *tracing.to_metadata()):
-        metadata.add(key, value)
-    return ClientCallDetails(
-        method=details.method,
-        timeout=details.timeout,
-        metadata=metadata,
-        credentials=details.credentials,
-        wait_for_ready=details.wait_for_ready,
-    )
+def _carrying(given: Any) -> Metadata:
+    """A call's own metadata with the present ids and trace, where it does not set them itself."""
+    pairs: list[tuple[str, Any]] = list(given or ())
+    own = {key for key, _ in pairs}
+    carried = (*context.to_metadata(), *tracing.to_metadata())
+    return Metadata(*pairs, *(pair for pair in carried if pair[0] not in own))
 
 
-# gRPC tells interceptors of the kinds of calls apart by their class.
+class _CarryingChannel(grpc.aio.Channel):
+    """A channel whose calls carry the present ids and trace.
+
+    It wraps a channel instead of using client interceptors: those of grpc.aio put a task of their
+    own between a caller and its call, and hide part of the call's methods.
+    """
+
+    def __init__(self, inner: grpc.aio.Channel) -> None:
+        self._inner = inner
+
+    async def __aenter__(self) -> Self:
+        await self._inner.__aenter__()
+        return self
+
+    async def __aexit__(self, *exc_info: Any) -> None:
+        await self._inner.__aexit__(*exc_info)
+
+    async def close(self, grace: float | None = None) -> None:
+        await self._inner.close(grace)
+
+    def get_state(self, try_to_connect: bool = False) -> grpc.ChannelConnectivity:
+        return self._inner.get_state(try_to_connect)
+
+    async def wait_for_state_change(self, last_observed_state: grpc.ChannelConnectivity) -> None:
+        await self._inner.wait_for_state_change(last_observed_state)
+
+    async def channel_ready(self) -> None:
+        await self._inner.channel_ready()
+
+    def unary_unary(self, *args: Any, **kwargs: Any) -> Any:
+        return _CarryingCallable(self._inner.unary_unary(*args, **kwargs))
+
+    def unary_stream(self, *args: Any, **kwargs: Any) -> Any:
+        return _CarryingCallable(self._inner.unary_stream(*args, **kwargs))
+
+    def stream_unary(self, *args: Any, **kwargs: Any) -> Any:
+        return _CarryingCallable(self._inner.stream_unary(*args, **kwargs))
+
+    def stream_stream(self, *args: Any, **kwargs: Any) -> Any:
+        return _CarryingCallable(self._inner.stream_stream(*args, **kwargs))
 
 
-class _CarryUnaryUnary(grpc.aio.UnaryUnaryClientInterceptor):
-    async def intercept_unary_unary(
-        self, continuation: Callable[..., Any], client_call_details: Any, request: Any
-    ) -> Any:
-        return await continuation(_carrying(client_call_details), request)
+class _CarryingCallable:
+    """Starts calls of one method, as the multicallable that it wraps."""
 
+    def __init__(self, inner: Callable[..., Any]) -> None:
+        self._inner = inner
 
-class _CarryUnaryStream(grpc.aio.UnaryStreamClientInterceptor):
-    async def intercept_unary_stream(
-        self, continuation: Callable[..., Any], client_call_details: Any, request: Any
-    ) -> Any:
-        return await continuation(_carrying(client_call_details), request)
-
-
-class _CarryStreamUnary(grpc.aio.StreamUnaryClientInterceptor):
-    async def intercept_stream_unary(
-        self, continuation: Callable[..., Any], client_call_details: Any, request_iterator: Any
-    ) -> Any:
-        return await continuation(_carrying(client_call_details), request_iterator)
+    def __call__(self, *request: Any, metadata: Any = None, **kwargs: Any) -> Any:
+        return self._inner(*request, metadata=_carrying(metadata), **kwargs)

@@ -1,45 +1,57 @@
 """The one interceptor around every call that is served.
 
-It binds the caller's ids and trace, counts and logs the call, and maps whatever it raises to a
-status with details. No traceback leaves the process: what nobody expected is logged with an
+It binds the caller's ids and trace, bounds, counts and logs the call, and maps whatever it raises
+to a status with details. No traceback leaves the process: what nobody expected is logged with an
 incident id, and the caller gets the id.
 """
 
 from __future__ import annotations
 
 import asyncio
-import errno
 import time
-import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 import grpc
-import structlog
 from grpc_status import rpc_status
-from obstore.exceptions import BaseError as StoreError
+from opentelemetry.trace import Span, StatusCode
 
 from soundsight_kit import metrics
 from soundsight_kit.context import bind_ids, ids_from_metadata
-from soundsight_kit.errors import (
-    DeadlineExceeded,
-    Internal,
-    ResourceExhausted,
-    SoundsightError,
-    Unavailable,
-    status_from_error,
-)
+from soundsight_kit.deadlines import default_deadline
+from soundsight_kit.errors import SoundsightError, status_from_error
+from soundsight_kit.faults import error_from_exception
+from soundsight_kit.logs import log
 from soundsight_kit.tracing import server_span
 
-log = structlog.get_logger()
+_FOR_MACHINES = frozenset({"grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection"})
+"""Asked all the time, or watched for ever: counted, but neither logged nor waited for."""
 
-_SILENT_SERVICES = ("grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection")
-"""Asked all the time by machines: counted, but not logged."""
+_FAULTS_OF_OURS = frozenset(
+    {grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN, grpc.StatusCode.DATA_LOSS}
+)
+
+_Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class CallInterceptor(grpc.aio.ServerInterceptor):
-    """See the module's docstring."""
+    """Wraps the handlers of one server; see the module's docstring.
+
+    Args:
+        default_deadlines_s: seconds, by full method (`/package.Service/Method`), that a call gets
+            whose caller sets no deadline.
+    """
+
+    def __init__(self, default_deadlines_s: Mapping[str, float] | None = None) -> None:
+        self._default_deadlines_s = dict(default_deadlines_s or {})
+        self._under_way = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    async def wait_idle(self) -> None:
+        """Returns when no call is under way but those of health and reflection."""
+        await self._idle.wait()
 
     async def intercept_service(
         self,
@@ -54,8 +66,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         if handler.response_streaming:
             behaviour = handler.unary_stream or handler.stream_stream
 
-            async def stream(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> None:
-                async with _guarded(method, context):
+            async def stream(request: Any, context: _Context) -> None:
+                async with self._guarded(method, context):
                     responses = behaviour(request, context)
                     if not hasattr(responses, "__aiter__"):
                         await responses  # The handler writes by itself, as gRPC's own do.
@@ -73,8 +85,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             return make(stream, handler.request_deserializer, handler.response_serializer)
         behaviour = handler.unary_unary or handler.stream_unary
 
-        async def unary(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
-            async with _guarded(method, context):
+        async def unary(request: Any, context: _Context) -> Any:
+            async with self._guarded(method, context):
                 return await behaviour(request, context)
 
         make = (
@@ -84,66 +96,97 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         )
         return make(unary, handler.request_deserializer, handler.response_serializer)
 
+    @asynccontextmanager
+    async def _guarded(self, method: str, context: _Context) -> AsyncIterator[None]:
+        _, service, name = method.split("/", 2)
+        metadata = dict(context.invocation_metadata() or ())
+        with bind_ids(**ids_from_metadata(metadata)), server_span(method, metadata) as span:
+            async with self._recorded(service, name, context, span) as outcome:
+                try:
+                    async with default_deadline(context, self._default_deadlines_s.get(method)):
+                        yield
+                except grpc.aio.AbortError:
+                    outcome.code = _code_of(context)
+                    raise
+                except (Exception, asyncio.CancelledError) as raised:
+                    if _was_cancelled(raised):
+                        outcome.code = _why_cancelled(context)
+                        raise
+                    error = error_from_exception(raised)
+                    outcome.code = error.code
+                    if error.code in _FAULTS_OF_OURS:
+                        span.record_exception(raised)
+                        log.error(
+                            "call failed",
+                            method=f"{service}/{name}",
+                            incident=error.metadata.get("incident"),
+                            exc_info=raised,
+                        )
+                    await context.abort_with_status(_as_grpc_status(error))
 
-@asynccontextmanager
-async def _guarded(method: str, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[None]:
-    _, service, name = method.split("/", 2)
-    metadata = dict(context.invocation_metadata() or ())
-    began = time.monotonic()
-    code = "OK"
-    metrics.rpc_started(service, name)
-    with bind_ids(**ids_from_metadata(metadata)), server_span(method, metadata):
+    @asynccontextmanager
+    async def _recorded(
+        self, service: str, name: str, context: _Context, span: Span
+    ) -> AsyncIterator[_Outcome]:
+        """Counts a call, ends its span and writes its line in the access log."""
+        for_machines = service in _FOR_MACHINES
+        if not for_machines:
+            self._under_way += 1
+            self._idle.clear()
+        outcome = _Outcome()
+        began_s = time.monotonic()
+        metrics.rpc_started(service, name)
         try:
-            yield
-        except asyncio.CancelledError:
-            code = "CANCELLED"
-            raise
-        except grpc.aio.AbortError:
-            code = getattr(context.code(), "name", "UNKNOWN")
-            raise
-        except Exception as raised:
-            error = expected(raised) or _incident(method, raised)
-            code = error.code.name
-            await context.abort_with_status(_as_grpc_status(error))
+            yield outcome
         finally:
-            duration_s = time.monotonic() - began
-            metrics.rpc_ended(service, name, code, duration_s)
-            if service not in _SILENT_SERVICES:
+            if outcome.code is None:
+                outcome.code = _code_of(context)
+            duration_s = time.monotonic() - began_s
+            metrics.rpc_ended(service, name, outcome.code.name, duration_s)
+            span.set_attribute("rpc.grpc.status_code", outcome.code.value[0])
+            if outcome.code in _FAULTS_OF_OURS:
+                span.set_status(StatusCode.ERROR)
+            if not for_machines:
+                self._under_way -= 1
+                if self._under_way == 0:
+                    self._idle.set()
                 log.info(
-                    "call", method=f"{service}/{name}", code=code, seconds=round(duration_s, 3)
+                    "call",
+                    method=f"{service}/{name}",
+                    code=outcome.code.name,
+                    seconds=round(duration_s, 3),
                 )
+
+
+class _Outcome:
+    """How a call ended; None while that is the context's to say."""
+
+    code: grpc.StatusCode | None = None
+
+
+def _code_of(context: _Context) -> grpc.StatusCode:
+    """The code that a handler has set itself; OK when it has set none."""
+    code: Any = context.code()
+    if isinstance(code, grpc.StatusCode):
+        return code
+    # gRPC's asyncio server keeps the bare number.
+    return next((each for each in grpc.StatusCode if each.value[0] == code), grpc.StatusCode.OK)
+
+
+def _was_cancelled(raised: BaseException) -> bool:
+    """Whether the call itself is being cancelled, not merely something that it waited for."""
+    task = asyncio.current_task()
+    return isinstance(raised, asyncio.CancelledError) and task is not None and task.cancelling() > 0
+
+
+def _why_cancelled(context: _Context) -> grpc.StatusCode:
+    """A call is cancelled when its caller goes, or when the caller's time is up."""
+    remaining_s: float | None = context.time_remaining()
+    if remaining_s is not None and remaining_s <= 0:
+        return grpc.StatusCode.DEADLINE_EXCEEDED
+    return grpc.StatusCode.CANCELLED
 
 
 def _as_grpc_status(error: SoundsightError) -> grpc.Status:
     status: grpc.Status = rpc_status.to_status(status_from_error(error))  # type: ignore[no-untyped-call]
     return status
-
-
-def expected(raised: Exception) -> SoundsightError | None:
-    """The error that a caller is told for an exception, or None when nobody expected it."""
-    if isinstance(raised, SoundsightError):
-        return raised
-    if isinstance(raised, TimeoutError):
-        return DeadlineExceeded(str(raised) or "the work took too long")
-    if isinstance(raised, OSError) and raised.errno in (errno.ENOSPC, errno.EDQUOT):
-        return ResourceExhausted(
-            "the disk is full; make room and try again", reason="DISK_FULL", retry_after_s=60.0
-        )
-    if isinstance(raised, StoreError):
-        reason = str(raised).splitlines()[0][:200] if str(raised) else type(raised).__name__
-        return Unavailable(
-            f"the artifact store does not answer as it should: {reason}",
-            reason="ARTIFACT_STORE",
-            retry_after_s=5.0,
-        )
-    return None
-
-
-def _incident(method: str, raised: Exception) -> SoundsightError:
-    incident = uuid.uuid4().hex[:12]
-    log.error("unexpected error", method=method, incident=incident, exc_info=raised)
-    return Internal(
-        f"an unexpected error; the service's log tells more under incident {incident}",
-        reason="UNEXPECTED",
-        metadata={"incident": incident},
-    )

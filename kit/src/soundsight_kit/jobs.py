@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -21,6 +21,7 @@ from google.protobuf.message import Message
 
 from soundsight_kit import metrics
 from soundsight_kit.errors import Cancelled, ResourceExhausted, SoundsightError, Unavailable
+from soundsight_kit.logs import log
 
 MessageT = TypeVar("MessageT", bound=Message)
 
@@ -76,7 +77,7 @@ class JobTable:
         priority: int = 0,
         *,
         waiting: Callable[[int], MessageT] | None = None,
-    ) -> AsyncIterator[MessageT]:
+    ) -> AsyncGenerator[MessageT, None]:
         """Starts `work` for `key`, or joins the work under way, and yields its events to the end.
 
         A caller that joins gets the latest progress first, then what was emitted for good. A slow
@@ -155,17 +156,15 @@ class JobTable:
     ) -> _Job:
         if self._draining:
             raise self._going_away()
-        starts_now = self._may_run(key) and not self._queue
+        # A free slot beside a queue means that those who wait do so for their own key to end.
+        starts_now = self._may_run(key)
         if not starts_now and len(self._queue) >= self._queue_limit:
-            # One that waits for its own key must not keep others from a free slot.
-            starts_now = self._may_run(key)
-            if not starts_now:
-                raise ResourceExhausted(
-                    f"all {self._slots} slots and {self._queue_limit} places in the queue are "
-                    "taken; try again later or elsewhere",
-                    reason="NO_FREE_SLOT",
-                    retry_after_s=self._retry_after_s,
-                )
+            raise ResourceExhausted(
+                f"all {self._slots} slots and {self._queue_limit} places in the queue are taken; "
+                "try again later or elsewhere",
+                reason="NO_FREE_SLOT",
+                retry_after_s=self._retry_after_s,
+            )
         self._arrivals += 1
         job = _Job(key, work, priority, self._arrivals, waiting)
         self._joinable[key] = job
@@ -173,7 +172,7 @@ class JobTable:
             self._start(job)
         else:
             self._queue.append(job)
-            self._fill_slots()
+            self._announce_queue()
         self._report_load()
         return job
 
@@ -206,7 +205,10 @@ class JobTable:
         if task.cancelled():
             job.finish(Cancelled("the work was cancelled", reason="WORK_CANCELLED"))
         else:
-            job.finish(task.exception())
+            error = task.exception()
+            if error is not None and not job.callers:
+                log.error("work failed with nobody attached", key=job.key, exc_info=error)
+            job.finish(error)
         self._fill_slots()
         self._report_load()
 

@@ -1,7 +1,7 @@
 """Logs: one event per line, as JSON or readable on a terminal, with render, scene and trace ids.
 
-Services use `structlog.get_logger()` and name events in lower case: `log.info("clip stored",
-frames=96)`. Libraries' records (gRPC, DBOS, SQLAlchemy) come out in the same form.
+Services use `log` and name events in lower case: `log.info("clip stored", frames=96)`. Libraries'
+records (gRPC, DBOS, SQLAlchemy) come out in the same form.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from opentelemetry import trace
 
 from soundsight_kit.context import bound_ids
 from soundsight_kit.settings import KitSettings
+
+log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 _QUIET_LIBRARIES = ("asyncio", "grpc", "httpx", "sqlalchemy", "opentelemetry")
 
@@ -31,7 +33,8 @@ def configure_logging(kit: KitSettings, name: str) -> None:
     renderers: list[structlog.typing.Processor]
     if as_json:
         renderers = [
-            structlog.processors.dict_tracebacks,
+            # A plain traceback: structlog's dictionary of frames would hold local variables too.
+            structlog.processors.format_exc_info,
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ]
     else:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from wsgiref.simple_server import WSGIServer
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from prometheus_client import Counter, Gauge, Histogram, start_http_server
 
@@ -39,8 +40,24 @@ def report_jobs(table: str, *, slots: int, busy: int, queued: int) -> None:
     _JOBS.labels(table, "queued").set(queued)
 
 
-def serve_metrics(listen: str) -> WSGIServer:
-    """Serves /metrics on `host:port` from a thread; the caller shuts the server down."""
+@contextmanager
+def served(listen: str | None) -> Iterator[None]:
+    """Serves /metrics on `host:port` from a thread within the block; None serves nothing.
+
+    Raises:
+        OSError: when the address is taken or impossible.
+    """
+    if listen is None:
+        yield
+        return
     host, _, port = listen.rpartition(":")
-    server, _ = start_http_server(int(port), addr=host)
-    return server
+    try:
+        server, thread = start_http_server(int(port), addr=host.strip("[]"))
+    except OSError as error:
+        raise OSError(error.errno, f"cannot serve metrics on {listen}: {error.strerror}") from error
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -10,12 +10,11 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import grpc
-import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
@@ -24,24 +23,17 @@ from soundsight.common.v1.implementation_pb2_grpc import (
     add_ImplementationServiceServicer_to_server,
 )
 from soundsight_kit import metrics
-from soundsight_kit.channels import KEEPALIVE_S, MAX_MESSAGE_BYTES
+from soundsight_kit.channels import SERVER_OPTIONS
 from soundsight_kit.info import InfoServicer
 from soundsight_kit.interceptor import CallInterceptor
+from soundsight_kit.logs import log
 from soundsight_kit.settings import KitSettings
-
-log = structlog.get_logger()
 
 MAX_SOCKET_PATH_BYTES = 107
 IMPLEMENTATION_SERVICE = "soundsight.common.v1.ImplementationService"
 
-_OPTIONS = (
-    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
-    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
-    ("grpc.http2.min_recv_ping_interval_without_data_ms", KEEPALIVE_S * 1000 // 2),
-    ("grpc.keepalive_permit_without_calls", 1),
-    # Two processes on one port would take turns in answering, to everyone's surprise.
-    ("grpc.so_reuseport", 0),
-)
+STOP_GRACE_S = 1.0
+"""What calls still under way at the end of the drain grace get, to send their last words."""
 
 
 class CannotListen(Exception):
@@ -55,6 +47,8 @@ class ServiceBinding:
     full_name: str
     """Such as `soundsight.videogen.v1.VideoGenService`."""
     add: Callable[[grpc.aio.Server], None]
+    default_deadlines_s: Mapping[str, float] = field(default_factory=dict)
+    """Seconds, by method name, that a call gets whose caller sets no deadline."""
 
 
 class Server:
@@ -76,7 +70,14 @@ class Server:
     ) -> None:
         self._kit = kit
         self._drain = drain
-        self._server = grpc.aio.server(interceptors=[CallInterceptor()], options=_OPTIONS)
+        self._calls = CallInterceptor(
+            {
+                f"/{binding.full_name}/{method}": seconds
+                for binding in services
+                for method, seconds in binding.default_deadlines_s.items()
+            }
+        )
+        self._server = grpc.aio.server(interceptors=[self._calls], options=SERVER_OPTIONS)
         self._health = health.aio.HealthServicer()
         self._names = [binding.full_name for binding in services]
         for binding in services:
@@ -110,13 +111,18 @@ class Server:
         return f"{listen.rpartition(':')[0]}:{port}"
 
     async def stop(self) -> None:
-        """Says NOT_SERVING, drains within the grace, then stops."""
+        """Says NOT_SERVING, lets running work and calls end within the grace, then stops."""
         await self._health.enter_graceful_shutdown()
-        if self._drain is not None:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._drain(), self._kit.drain_grace_s)
-        # Streams that only watch would keep the server up: they are cut off after a moment.
-        await self._server.stop(grace=1.0)
+        try:
+            async with asyncio.timeout(self._kit.drain_grace_s):
+                if self._drain is not None:
+                    await self._drain()
+                await self._calls.wait_idle()
+        except TimeoutError:
+            log.warning("drain grace is over", grace_s=self._kit.drain_grace_s)
+        finally:
+            # Those who watch health would keep the server up: they are cut off after a moment.
+            await self._server.stop(STOP_GRACE_S)
 
     def _bind(self, listen: str) -> int:
         kit = self._kit
@@ -151,27 +157,43 @@ async def run_server(
 
     Raises:
         CannotListen: when the address is taken or impossible.
+        OSError: when that of the metrics is.
     """
-    told = asyncio.Event()
+    told, hurried = asyncio.Event(), asyncio.Event()
+
+    def on_signal() -> None:
+        # Asked once, the service drains; asked twice, it does not.
+        (hurried if told.is_set() else told).set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, told.set)
-    server = Server(kit, info, services, drain)
-    target = await server.start()
-    scraped = metrics.serve_metrics(kit.metrics_listen) if kit.metrics_listen else None
-    log.info("serving", target=target, implementation=info.implementation, version=info.version)
-    if ready is not None:
-        ready(target)
-    try:
-        await told.wait()
-        log.info("draining", grace_s=kit.drain_grace_s)
-    finally:
-        await server.stop()
-        if scraped is not None:
-            scraped.shutdown()
+        asyncio.get_running_loop().add_signal_handler(number, on_signal)
+    with metrics.served(kit.metrics_listen):
+        server = Server(kit, info, services, drain)
+        target = await server.start()
+        log.info("serving", target=target, implementation=info.implementation, version=info.version)
+        if ready is not None:
+            ready(target)
+        try:
+            await told.wait()
+            log.info("draining", grace_s=kit.drain_grace_s)
+        finally:
+            await _stop_unless_hurried(server, hurried)
     log.info("stopped", name=name)
 
 
+async def _stop_unless_hurried(server: Server, hurried: asyncio.Event) -> None:
+    stopping = asyncio.create_task(server.stop())
+    hurry = asyncio.create_task(hurried.wait())
+    await asyncio.wait({stopping, hurry}, return_when=asyncio.FIRST_COMPLETED)
+    hurry.cancel()
+    if not stopping.done():
+        stopping.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await stopping
+
+
 def _close_to_others(path: Path) -> None:
+    """Leaves the socket to its owner: whoever may write to it may call."""
     path.chmod(0o600)
 
 
@@ -179,18 +201,26 @@ def _make_way(path: Path) -> None:
     """Removes the socket of a server that is gone; never that of one that answers.
 
     Raises:
-        CannotListen: when the path is too long, or a server answers there.
+        CannotListen: when the path is too long or no place for a socket, or a server answers there.
     """
     if len(str(path).encode()) > MAX_SOCKET_PATH_BYTES:
         raise CannotListen(
-            f"a Unix socket's path has at most {MAX_SOCKET_PATH_BYTES} bytes; {path} is longer"
+            f"a Unix socket's path has at most {MAX_SOCKET_PATH_BYTES} bytes; {path} is longer: "
+            "choose a folder with a shorter name"
         )
-    if not path.is_socket():
+    if not path.parent.is_dir():
+        raise CannotListen(f"cannot listen on {path}: there is no folder {path.parent}")
+    if not path.exists():
         return
+    if not path.is_socket():
+        raise CannotListen(f"cannot listen on {path}: a file that is no socket is in the way")
     with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(1.0)
         try:
             probe.connect(str(path))
-        except OSError:
-            path.unlink(missing_ok=True)
+        except (ConnectionRefusedError, FileNotFoundError):
+            path.unlink(missing_ok=True)  # Nobody listens: its server is gone.
+        except OSError as error:
+            raise CannotListen(f"cannot listen on {path}: {error}") from error
         else:
             raise CannotListen(f"another server already listens on {path}")

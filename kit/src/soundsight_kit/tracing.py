@@ -28,13 +28,21 @@ def configure_tracing(kit: KitSettings, name: str) -> None:
 
 
 @contextmanager
-def server_span(method: str, metadata: Mapping[str, str | bytes]) -> Iterator[None]:
+def server_span(method: str, metadata: Mapping[str, str | bytes]) -> Iterator[trace.Span]:
     """The span of a call that is served, a child of the caller's."""
     carrier = {key: value for key, value in metadata.items() if isinstance(value, str)}
     token = context.attach(propagate.extract(carrier))
     try:
-        with _TRACER.start_as_current_span(method, kind=trace.SpanKind.SERVER):
-            yield
+        # The name is without the leading slash, as OpenTelemetry's conventions for gRPC have it.
+        # What the caller is told ends in an exception too: the interceptor says what is a fault.
+        with _TRACER.start_as_current_span(
+            method.lstrip("/"),
+            kind=trace.SpanKind.SERVER,
+            attributes={"rpc.system": "grpc"},
+            record_exception=False,
+            set_status_on_exception=False,
+        ) as span:
+            yield span
     finally:
         context.detach(token)
 
