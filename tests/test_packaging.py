@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import ast
+import re
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
+from typing import Any
 from zipfile import ZipFile
 
 import pytest
@@ -15,6 +19,33 @@ PARTS = sorted(
     str(path.parent.relative_to(ROOT))
     for path in (*ROOT.glob("*/pyproject.toml"), *ROOT.glob("services/*/pyproject.toml"))
 )
+
+
+def project_of(part: str) -> dict[str, Any]:
+    table: dict[str, Any] = tomllib.loads((ROOT / part / "pyproject.toml").read_text())["project"]
+    return table
+
+
+def own_packages() -> dict[str, list[str]]:
+    """The import name of each part, and the distribution that brings it."""
+    return {
+        path.name: [project_of(part)["name"]]
+        for part in PARTS
+        for path in (ROOT / part / "src").iterdir()
+    }
+
+
+def imported_modules(part: str) -> set[str]:
+    """Top-level names that a part's code imports, but the standard library's and its own."""
+    source = ROOT / part / "src"
+    names: set[str] = set()
+    for path in source.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                names |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                names.add(node.module.partition(".")[0])
+    return names - sys.stdlib_module_names - {path.name for path in source.iterdir()}
 
 
 def build_wheel(part: Path, destination: Path) -> Path:
@@ -43,9 +74,25 @@ def test_wheel_holds_every_file_of_its_package(part: str, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("part", PARTS)
+def test_part_declares_what_it_imports(part: str) -> None:
+    """A part can be installed alone: each library it imports is among its dependencies."""
+    project = project_of(part)
+    extras = project.get("optional-dependencies", {}).values()
+    requirements = [*project["dependencies"], *(line for extra in extras for line in extra)]
+    declared = {re.split(r"[^\w.-]", requirement)[0].lower() for requirement in requirements}
+    providers = {**packages_distributions(), **own_packages()}
+    undeclared = {
+        module
+        for module in imported_modules(part)
+        if not declared & {name.lower().replace("_", "-") for name in providers.get(module, [])}
+    }
+    assert undeclared == set()
+
+
+@pytest.mark.parametrize("part", PARTS)
 def test_parts_agree_on_versions(part: str) -> None:
     """Every part has the version, the licence and the interpreters of the whole."""
-    project = tomllib.loads((ROOT / part / "pyproject.toml").read_text())["project"]
+    project = project_of(part)
     assert project["version"] == "0.1.0"
     assert project["license"] == "Apache-2.0"
     assert project["requires-python"] == ">=3.11,<3.14"
