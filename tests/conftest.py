@@ -17,21 +17,20 @@ from songsmith.files import write_song
 def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandLine]:
     """A suite that is kept up while the tests run, as `soundsight serve` keeps it."""
     command_line = CommandLine(tmp_path_factory.mktemp("suite"))
-    serve = subprocess.Popen(
+    with subprocess.Popen(
         command_line.arguments("serve"),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
-    )
-    try:
-        assert serve.stdout is not None
-        first = serve.stdout.readline()
-        assert "serving on" in first, first + command_line.logs()
-        yield command_line
-    finally:
-        serve.terminate()
-        serve.wait(60)
+    ) as serve:
+        try:
+            assert serve.stdout is not None
+            first = serve.stdout.readline()
+            assert "serving on" in first, first + command_line.logs()
+            yield command_line
+        finally:
+            serve.terminate()
 
 
 @pytest.fixture(scope="session")
