@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from soundsight.common.v1.common_pb2 import ArtifactRef
 from soundsight.render.v1.resources_pb2 import RenderGoal
 from soundsight_cli.spec import (
@@ -35,9 +36,7 @@ def test_frame_rates_are_exact(text: str, num: int, den: int) -> None:
     assert (rate.num, rate.den) == (num, den)
 
 
-@pytest.mark.parametrize(
-    "text", ["", "fast", "1/0", "nan", "inf", "24 fps", "1/99999999999999"]
-)
+@pytest.mark.parametrize("text", ["", "fast", "1/0", "nan", "inf", "24 fps", "1/99999999999999"])
 def test_what_is_no_frame_rate_is_refused(text: str) -> None:
     """Text that is no rational number is refused, naming the option and what is allowed."""
     with pytest.raises(BadOption, match="--fps takes 1 to 120"):
@@ -61,9 +60,7 @@ def test_what_is_no_moment_is_refused(text: str) -> None:
 
 
 def _spec(options: VideoOptions) -> object:
-    return render_spec(
-        ArtifactRef(uri="file:///x"), options, RenderGoal.RENDER_GOAL_VIDEO
-    )
+    return render_spec(ArtifactRef(uri="file:///x"), options, RenderGoal.RENDER_GOAL_VIDEO)
 
 
 @pytest.mark.parametrize(
@@ -74,9 +71,7 @@ def _spec(options: VideoOptions) -> object:
         (VideoOptions(start="10", end="5"), "--to"),
     ],
 )
-def test_values_beyond_the_contract_are_refused(
-    options: VideoOptions, named: str
-) -> None:
+def test_values_beyond_the_contract_are_refused(options: VideoOptions, named: str) -> None:
     """A value that the contract cannot hold is refused in one line that names its option."""
     with pytest.raises(BadOption, match=named) as refused:
         _spec(options)
@@ -85,9 +80,7 @@ def test_values_beyond_the_contract_are_refused(
 
 def test_one_side_is_enough() -> None:
     """A missing side is completed at 16:9, to an even number of pixels."""
-    spec = render_spec(
-        ArtifactRef(), VideoOptions(width=854), RenderGoal.RENDER_GOAL_VIDEO
-    )
+    spec = render_spec(ArtifactRef(), VideoOptions(width=854), RenderGoal.RENDER_GOAL_VIDEO)
     assert (spec.resolution.width, spec.resolution.height) == (854, 480)
 
 

@@ -27,15 +27,11 @@ Song = Annotated[
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 Start = Annotated[
     str | None,
-    typer.Option(
-        "--from", metavar="TIME", help="Start of the part to use: seconds or m:ss."
-    ),
+    typer.Option("--from", metavar="TIME", help="Start of the part to use: seconds or m:ss."),
 ]
 End = Annotated[
     str | None,
-    typer.Option(
-        "--to", metavar="TIME", help="End of the part to use: seconds or m:ss."
-    ),
+    typer.Option("--to", metavar="TIME", help="End of the part to use: seconds or m:ss."),
 ]
 Fps = Annotated[
     str | None,
@@ -44,14 +40,10 @@ Fps = Annotated[
         help="Frames per second, such as 24 or 30000/1001. [default: 24]",
     ),
 ]
-Seed = Annotated[
-    int, typer.Option(help="Another seed makes another film of the same song.")
-]
+Seed = Annotated[int, typer.Option(help="Another seed makes another film of the same song.")]
 Style = Annotated[
     str,
-    typer.Option(
-        metavar="TEXT", help='How it should look, such as "rainy, melancholic, neon".'
-    ),
+    typer.Option(metavar="TEXT", help='How it should look, such as "rainy, melancholic, neon".'),
 ]
 
 
@@ -93,12 +85,8 @@ def render(
             help="The video. [default: SONG's name.mp4]",
         ),
     ] = None,
-    width: Annotated[
-        int | None, typer.Option(help="Width in pixels. [default: 1280]")
-    ] = None,
-    height: Annotated[
-        int | None, typer.Option(help="Height in pixels. [default: 720]")
-    ] = None,
+    width: Annotated[int | None, typer.Option(help="Width in pixels. [default: 1280]")] = None,
+    height: Annotated[int | None, typer.Option(help="Height in pixels. [default: 720]")] = None,
     fps: Fps = None,
     seed: Seed = 0,
     style: Style = "",
@@ -144,9 +132,7 @@ def analyze(
 ) -> None:
     """Listen to SONG and tell what is in it: tempo, beats, key, sections, tags, mood."""
     commands.run(
-        commands.analyze(
-            context.obj, song, json, VideoOptions(start=start, end=end), quiet=quiet
-        )
+        commands.analyze(context.obj, song, json, VideoOptions(start=start, end=end), quiet=quiet)
     )
 
 
@@ -195,6 +181,4 @@ def info(context: typer.Context) -> None:
 
 def _check_quality(quality: str) -> None:
     if quality not in QUALITIES:
-        raise typer.BadParameter(
-            f"--quality takes {', '.join(QUALITIES)}; not {quality!r}"
-        )
+        raise typer.BadParameter(f"--quality takes {', '.join(QUALITIES)}; not {quality!r}")

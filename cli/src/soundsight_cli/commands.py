@@ -13,20 +13,20 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import grpc
+
 from soundsight.common.v1.common_pb2 import ArtifactRef
 from soundsight.common.v1.implementation_pb2 import GetInfoRequest, GetInfoResponse
 from soundsight.common.v1.implementation_pb2_grpc import ImplementationServiceStub
 from soundsight.render.v1.resources_pb2 import Render, RenderGoal, RenderState
-from soundsight_client import Client
-from soundsight_kit.channels import open_channel
-from soundsight_kit.errors import SoundsightError, error_from_rpc
-
 from soundsight_cli import summaries
 from soundsight_cli.display import Display, duration, open_display, size
 from soundsight_cli.spec import BadOption, VideoOptions, option_for, render_spec
 from soundsight_cli.state import StateFolder
 from soundsight_cli.suite import suite_in_use
-from soundsight_cli.supervisor import Supervisor, SuiteError
+from soundsight_cli.supervisor import SuiteError, Supervisor
+from soundsight_client import Client
+from soundsight_kit.channels import open_channel
+from soundsight_kit.errors import SoundsightError, error_from_rpc
 
 PROJECT = "projects/default"
 """A machine of one's own has one project."""
@@ -79,18 +79,14 @@ async def render(
     began = time.monotonic()
     try:
         async with _client(session, display) as client:
-            done = await _render(
-                client, song, options, RenderGoal.RENDER_GOAL_VIDEO, display
-            )
+            done = await _render(client, song, options, RenderGoal.RENDER_GOAL_VIDEO, display)
             display.step("fetching the video", 1.0)
             await client.download(done.outputs.video, output)
     finally:
         display.close()
     if not quiet:
         taken = duration(time.monotonic() - began)
-        print(
-            f"{output}: {summaries.video(done)}, {size(output.stat().st_size)}, made in {taken}"
-        )
+        print(f"{output}: {summaries.video(done)}, {size(output.stat().st_size)}, made in {taken}")
         for note in done.notes:
             print(f"note: {note}")
         if session.gateway is None:
@@ -135,9 +131,7 @@ async def serve(session: Session, listen: str | None, *, until_idle: bool) -> No
 async def info(session: Session) -> None:
     """Prints what answers."""
     if session.gateway is not None:
-        print(
-            summaries.implementations(await _describe_all({"gateway": session.gateway}))
-        )
+        print(summaries.implementations(await _describe_all({"gateway": session.gateway})))
         return
     async with suite_in_use(session.state, open_display(quiet=True).say) as suite:
         print(summaries.implementations(await _describe_all(suite.targets)))
@@ -151,9 +145,7 @@ async def _describe_all(targets: Mapping[str, str]) -> dict[str, GetInfoResponse
         try:
             async with open_channel(target) as channel:
                 stub = ImplementationServiceStub(channel)
-                answers[name] = await stub.GetInfo(
-                    GetInfoRequest(), timeout=ANSWER_TIMEOUT_S
-                )
+                answers[name] = await stub.GetInfo(GetInfoRequest(), timeout=ANSWER_TIMEOUT_S)
         except grpc.RpcError as error:
             answers[name] = error_from_rpc(error).message
     return answers
@@ -179,9 +171,7 @@ async def _document(
             done = await _render(client, song, options, goal, display)
             analysis_only = goal == RenderGoal.RENDER_GOAL_ANALYSIS
             outputs = done.outputs
-            document = await client.read(
-                outputs.analysis if analysis_only else outputs.storyboard
-            )
+            document = await client.read(outputs.analysis if analysis_only else outputs.storyboard)
     finally:
         display.close()
     if json is not None and to_file:
@@ -204,23 +194,17 @@ async def _render(
 
     A cancelled wait (Ctrl-C) cancels the render; what is finished stays for the next time.
     """
-    render_spec(
-        ArtifactRef(), options, goal
-    )  # Bad options are told before anything is sent.
+    render_spec(ArtifactRef(), options, goal)  # Bad options are told before anything is sent.
     uploaded = await client.upload(
         song,
-        lambda done, total: display.step(
-            "sending the song", UPLOAD_SHARE * done / total
-        ),
+        lambda done, total: display.step("sending the song", UPLOAD_SHARE * done / total),
     )
-    started = await client.create_render(render_spec(uploaded, options, goal))
+    started = await client.ensure_render(render_spec(uploaded, options, goal))
     try:
         await _watch(client, started.name, display)
     except asyncio.CancelledError:
         with suppress(SoundsightError, grpc.RpcError, TimeoutError):
-            await asyncio.wait_for(
-                asyncio.shield(client.cancel_render(started.name)), 10
-            )
+            await asyncio.wait_for(asyncio.shield(client.cancel_render(started.name)), 10)
         raise
     ended = await client.get_render(started.name)
     if ended.state == RenderState.RENDER_STATE_FAILED:
@@ -239,12 +223,8 @@ async def _watch(client: Client, name: str, display: Display) -> None:
             moved = event.progress
             fraction = UPLOAD_SHARE + (1 - UPLOAD_SHARE) * moved.fraction
             counted = summaries.counted(moved.progress)
-            display.step(
-                f"{what}: {counted}" if counted else what, fraction, moved.remaining_s
-            )
-        elif event.HasField("state_change") and not event.state_change.HasField(
-            "scene"
-        ):
+            display.step(f"{what}: {counted}" if counted else what, fraction, moved.remaining_s)
+        elif event.HasField("state_change") and not event.state_change.HasField("scene"):
             what = summaries.STATES[event.state_change.state]
             display.step(what, fraction)
 
@@ -275,6 +255,8 @@ def _check_song(song: Path) -> None:
         raise SuiteError(f"{song} does not exist")
     if not song.is_file():
         raise SuiteError(f"{song} is not a file")
+    if song.stat().st_size == 0:
+        raise SuiteError(f"{song} is empty")
 
 
 def _check_output(output: Path, song: Path) -> None:
@@ -296,9 +278,7 @@ def _check_output(output: Path, song: Path) -> None:
 def _describe(error: SoundsightError) -> str:
     """Returns one line: the options at fault by the names they were typed as."""
     if error.field_violations:
-        return "; ".join(
-            f"{option_for(path)}: {why}" for path, why in error.field_violations
-        )
+        return "; ".join(f"{option_for(path)}: {why}" for path, why in error.field_violations)
     return error.message
 
 

@@ -102,9 +102,7 @@ class _RemainingColumn(ProgressColumn):
     def render(self, task: object) -> Text:
         fields: dict[str, float] = getattr(task, "fields", {})
         remaining_s = fields.get("remaining_s", 0.0)
-        return Text(
-            f"{duration(remaining_s)} left" if remaining_s > 0 else "", style="cyan"
-        )
+        return Text(f"{duration(remaining_s)} left" if remaining_s > 0 else "", style="cyan")
 
 
 def open_display(*, quiet: bool) -> Display:

@@ -53,9 +53,7 @@ class VideoOptions:
     end: str | None = None
 
 
-def render_spec(
-    song: ArtifactRef, options: VideoOptions, goal: RenderGoal.ValueType
-) -> RenderSpec:
+def render_spec(song: ArtifactRef, options: VideoOptions, goal: RenderGoal.ValueType) -> RenderSpec:
     """Returns the spec of a render.
 
     Raises:
@@ -77,9 +75,7 @@ def render_spec(
         start_s = parse_time("--from", options.start or "0")
         end_s = parse_time("--to", options.end) if options.end is not None else 0.0
         if options.end is not None and end_s <= start_s:
-            raise BadOption(
-                f"--to {options.end} must be later than --from {options.start or 0}"
-            )
+            raise BadOption(f"--to {options.end} must be later than --from {options.start or 0}")
         spec.excerpt.CopyFrom(Excerpt(start_s=start_s, end_s=end_s))
     return spec
 
@@ -113,9 +109,7 @@ def parse_time(option: str, text: str) -> float:
     Raises:
         BadOption: when the text is no such moment.
     """
-    match = re.fullmatch(
-        r"(?:(?:(\d{1,3}):)?(\d{1,4}):)?(\d{1,6}(?:\.\d{1,9})?)", text.strip()
-    )
+    match = re.fullmatch(r"(?:(?:(\d{1,3}):)?(\d{1,4}):)?(\d{1,6}(?:\.\d{1,9})?)", text.strip())
     if match is None:
         raise BadOption(
             f"{option} takes seconds or minutes:seconds, such as 75.5 or 1:15.5; not {text!r}"

@@ -43,9 +43,7 @@ async def suite_in_use(
         yield await _find_or_start(state, tell)
 
 
-async def _find_or_start(
-    state: StateFolder, tell: Callable[[str], None]
-) -> SuiteRecord:
+async def _find_or_start(state: StateFolder, tell: Callable[[str], None]) -> SuiteRecord:
     supervisor: subprocess.Popen[bytes] | None = None
     for _ in range(int((START_TIMEOUT_S + 30) / POLL_S)):
         with locks.exclusive_if_free(state.lock) as nobody_runs:
@@ -88,11 +86,5 @@ def _start(state: StateFolder) -> subprocess.Popen[bytes]:
 
 
 def _last_words(state: StateFolder) -> str:
-    lines = (
-        (state.logs / "supervisor.log").read_text(errors="replace").strip().splitlines()
-    )
-    return (
-        lines[-1].removeprefix("soundsight: ")
-        if lines
-        else f"it ended; see {state.logs}"
-    )
+    lines = (state.logs / "supervisor.log").read_text(errors="replace").strip().splitlines()
+    return lines[-1].removeprefix("soundsight: ") if lines else f"it ended; see {state.logs}"

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from google.protobuf import json_format
+
 from soundsight.analyzer.v1.analysis_pb2 import Mode, SectionFunction, SongAnalysis
 from soundsight.common.v1.common_pb2 import FrameRate, Progress
 from soundsight.common.v1.implementation_pb2 import GetInfoResponse
 from soundsight.render.v1.resources_pb2 import Render, RenderState
 from soundsight.scenewriter.v1.storyboard_pb2 import Storyboard
-
 from soundsight_cli.display import duration
 
 STATES: Mapping[int, str] = {
@@ -51,38 +51,26 @@ def analysis(document: bytes) -> str:
     song = json_format.Parse(document, SongAnalysis())
     lines = [f"length    {duration(song.audio.duration_s)}"]
     if song.metadata.title:
-        lines.append(
-            f"title     {song.metadata.title}  {song.metadata.artist}".rstrip()
-        )
+        lines.append(f"title     {song.metadata.title}  {song.metadata.artist}".rstrip())
     rhythm = song.rhythm
     if rhythm.tempo_bpm:
         sure = f"confidence {rhythm.tempo_evidence.confidence:.2f}"
-        lines.append(
-            f"tempo     {rhythm.tempo_bpm:.1f} BPM, {len(rhythm.beats)} beats ({sure})"
-        )
+        lines.append(f"tempo     {rhythm.tempo_bpm:.1f} BPM, {len(rhythm.beats)} beats ({sure})")
     else:
         lines.append("tempo     no pulse found")
     for key in song.harmony.keys[:1]:
         mode = "minor" if key.mode == Mode.MODE_MINOR else "major"
-        lines.append(
-            f"key       {key.tonic} {mode} (confidence {key.evidence.confidence:.2f})"
-        )
+        lines.append(f"key       {key.tonic} {mode} (confidence {key.evidence.confidence:.2f})")
     lines.append(f"loudness  {song.dynamics.integrated_lufs:.1f} LUFS")
     mood = song.emotion.overall
     lines.append(f"mood      valence {mood.valence:+.2f}, arousal {mood.arousal:+.2f}")
     lines.append("tags      " + ", ".join(tag.label for tag in song.tags[:8]))
     lines.append("sections")
     for section in song.sections:
-        name = (
-            SectionFunction.Name(section.function)
-            .removeprefix("SECTION_FUNCTION_")
-            .lower()
-        )
+        name = SectionFunction.Name(section.function).removeprefix("SECTION_FUNCTION_").lower()
         function = "" if name == "unspecified" else name.replace("_", "-")
         span = f"{_clock(section.start_s)} - {_clock(section.end_s)}"
-        lines.append(
-            f"  {span}  {section.label:<2} {function:<10} energy {section.energy:.2f}"
-        )
+        lines.append(f"  {span}  {section.label:<2} {function:<10} energy {section.energy:.2f}")
     lines.extend(f"note: {warning}" for warning in song.warnings)
     return "\n".join(lines)
 
@@ -91,9 +79,7 @@ def storyboard(document: bytes) -> str:
     """Returns the treatment and a line per scene of a storyboard document (protobuf JSON)."""
     board = json_format.Parse(document, Storyboard())
     treatment = board.treatment
-    palette = ", ".join(
-        colour.name or _hexadecimal(colour) for colour in treatment.palette
-    )
+    palette = ", ".join(colour.name or _hexadecimal(colour) for colour in treatment.palette)
     lines = [treatment.title, treatment.logline, "", f"look     {treatment.look}"]
     lines += [f"palette  {palette}", ""]
     rate = board.frame_rate.num / board.frame_rate.den
@@ -114,9 +100,7 @@ def implementations(answers: Mapping[str, GetInfoResponse | str]) -> str:
         lines.append(f"{name:<12} {answer.implementation} {answer.version}")
         lines.append(f"{'':<12} {answer.description}")
         for model in answer.models:
-            lines.append(
-                f"{'':<12} model {model.id} {model.revision[:12]} ({model.licence})"
-            )
+            lines.append(f"{'':<12} model {model.id} {model.revision[:12]} ({model.licence})")
     return "\n".join(lines)
 
 

@@ -22,10 +22,10 @@ from pathlib import Path
 from typing import Any
 
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from soundsight_kit.channels import open_channel
 
 from soundsight_cli import locks
 from soundsight_cli.state import StateFolder, SuiteRecord
+from soundsight_kit.channels import open_channel
 
 SERVICES = ("analyzer", "scenewriter", "videogen", "composer", "gateway")
 """In the order in which they are started; they are stopped the other way round."""
@@ -87,13 +87,9 @@ class _Service:
             health = health_pb2_grpc.HealthStub(channel)
             while time.monotonic() < deadline:
                 if self.process.returncode is not None:
-                    raise SuiteError(
-                        f"the {self.name} service cannot start: {self.last_words()}"
-                    )
+                    raise SuiteError(f"the {self.name} service cannot start: {self.last_words()}")
                 with contextlib.suppress(Exception):
-                    answer = await health.Check(
-                        health_pb2.HealthCheckRequest(), timeout=1
-                    )
+                    answer = await health.Check(health_pb2.HealthCheckRequest(), timeout=1)
                     if answer.status == health_pb2.HealthCheckResponse.SERVING:
                         return
                 await asyncio.sleep(0.05)
@@ -133,9 +129,7 @@ class Supervisor:
         until_idle: whether to end when no command uses the suite any more.
     """
 
-    def __init__(
-        self, state: StateFolder, *, listen: str | None, until_idle: bool
-    ) -> None:
+    def __init__(self, state: StateFolder, *, listen: str | None, until_idle: bool) -> None:
         self._state = state
         self._listen = listen
         self._until_idle = until_idle
@@ -153,9 +147,7 @@ class Supervisor:
             shutil.rmtree(self._state.scratch, ignore_errors=True)
             self._state.create()
             # Not below the state folder: a socket's path has at most 107 bytes.
-            with tempfile.TemporaryDirectory(
-                prefix="soundsight-", dir=_socket_root()
-            ) as sockets:
+            with tempfile.TemporaryDirectory(prefix="soundsight-", dir=_socket_root()) as sockets:
                 services = self._services(Path(sockets))
                 try:
                     await self._run(services)
@@ -168,14 +160,10 @@ class Supervisor:
         for service in services:
             await service.spawn()
         told = _told_to_end()
-        await _first(
-            told.wait(), asyncio.gather(*(service.serving() for service in services))
-        )
+        await _first(told.wait(), asyncio.gather(*(service.serving() for service in services)))
         if told.is_set():
             return
-        record = SuiteRecord(
-            {service.name: service.target for service in services}, os.getpid()
-        )
+        record = SuiteRecord({service.name: service.target for service in services}, os.getpid())
         self._state.write_record(record)
         print(f"soundsight: serving on {record.gateway}", flush=True)
         reasons_to_end: list[Awaitable[Any]] = [
@@ -192,13 +180,9 @@ class Supervisor:
             assert service.process is not None
             code = await service.process.wait()
             now = time.monotonic()
-            service.restarts = [
-                t for t in service.restarts if now - t < RESTART_WINDOW_S
-            ]
+            service.restarts = [t for t in service.restarts if now - t < RESTART_WINDOW_S]
             if len(service.restarts) >= RESTARTS:
-                raise SuiteError(
-                    f"the {service.name} service keeps ending: {service.last_words()}"
-                )
+                raise SuiteError(f"the {service.name} service keeps ending: {service.last_words()}")
             pause_s = 0.2 * 3 ** len(service.restarts)
             service.restarts.append(now)
             print(
@@ -241,9 +225,7 @@ class Supervisor:
             "SOUNDSIGHT_GATEWAY_COMPOSER": targets["composer"],
             "SOUNDSIGHT_GATEWAY_VIDEO_ENDPOINTS": targets["videogen"],
             # Renders that nobody waits for stay paused until their command is given again.
-            "SOUNDSIGHT_GATEWAY_RECOVER_ON_START": "none"
-            if self._until_idle
-            else "all",
+            "SOUNDSIGHT_GATEWAY_RECOVER_ON_START": "none" if self._until_idle else "all",
         }
         return [
             _Service(
