@@ -15,10 +15,10 @@ from typing import IO, Any, Protocol
 import av
 import numpy as np
 
-from soundsight_kit.media._songfile import SongFile, named_tags
 from soundsight_kit.media.children import Progress, Refused, answer
 from soundsight_kit.media.paths import file_url
 from soundsight_kit.media.pcm import Block, Excerpt, RateChanger, mix, quantise, to_float
+from soundsight_kit.media.songfile import SongFile, named_tags
 
 _TOP_RATE_HZ = 48_000
 _FLAC_BLOCK = 4_608

@@ -1,4 +1,4 @@
-"""Reads an untrusted song file with PyAV. Runs only inside the decoding child process."""
+"""Reads an untrusted song file with PyAV. Used only inside child processes."""
 
 from __future__ import annotations
 
