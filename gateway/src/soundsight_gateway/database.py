@@ -61,7 +61,7 @@ def create_workflow_engine(url: str) -> sa.Engine:
 
 
 def _sqlite_engine(url: str, *, isolation_level: str | None) -> sa.Engine:
-    engine = sa.create_engine(url)
+    engine = sa.create_engine(url, pool_size=10, max_overflow=10)
 
     @sa.event.listens_for(engine, "connect")
     def connect(connection: Any, _record: object) -> None:

@@ -100,6 +100,11 @@ class Hub:
         if room := self._rooms.get(ref):
             room.wake()
 
+    def wake_all(self) -> None:
+        """Wakes every watcher."""
+        for room in self._rooms.values():
+            room.wake()
+
     def report(
         self,
         ref: RenderRef,

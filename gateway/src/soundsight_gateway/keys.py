@@ -135,8 +135,8 @@ def analysis_key(
 def storyboard_key(
     request: scenewriter_pb2.WriteStoryboardRequest, analysis: str, fingerprint: str
 ) -> str:
-    """The key of a storyboard: the request with the analysis' key in its place, and the writer's
-    fingerprint. How fast the backend was measured to be changes no storyboard."""
+    """The key of a storyboard: the request with the analysis' digest in its place, and the
+    writer's fingerprint. How fast the backend was measured to be changes no storyboard."""
     plain = scenewriter_pb2.WriteStoryboardRequest()
     plain.CopyFrom(request)
     plain.ClearField("analysis")

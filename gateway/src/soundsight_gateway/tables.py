@@ -131,6 +131,16 @@ pools = sa.Table(
     sa.PrimaryKeyConstraint("name"),
 )
 
+placements = sa.Table(
+    "placements",
+    metadata,
+    # Which endpoint was last asked to film a clip: after a restart, its work is found there again.
+    _text("output_key"),
+    _text("target"),
+    _count("update_us"),
+    sa.PrimaryKeyConstraint("output_key"),
+)
+
 schema_version = sa.Table(
     "soundsight_schema",
     metadata,

@@ -1,0 +1,264 @@
+"""What can go wrong with each call of the render API, and what a caller does then.
+
+`docs/errors.md` is made of this table, and a test compares them; another test provokes the reasons.
+Every call may also end with UNAVAILABLE (DRAINING, STORE_UNAVAILABLE, OBJECT_STORE),
+RESOURCE_EXHAUSTED (DISK_FULL), FAILED_PRECONDITION (STORE_READ_ONLY), DEADLINE_EXCEEDED, and
+INTERNAL (UNEXPECTED): see the table of what every call may end with.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One way in which a call can fail."""
+
+    rpc: str
+    condition: str
+    code: str
+    reason: str
+    caller: str
+
+
+RENDER_SERVICE: Final = "soundsight.render.v1.RenderService"
+ARTIFACT_SERVICE: Final = "soundsight.render.v1.ArtifactService"
+
+_MALFORMED = "a field is malformed or out of its range; `BadRequest` names each one"
+_CORRECT = "corrects the fields named"
+_ABSENT = "no such render in this project"
+
+TABLE: Final[dict[str, tuple[Row, ...]]] = {
+    RENDER_SERVICE: (
+        Row("CreateRender", _MALFORMED, "INVALID_ARGUMENT", "INVALID_ARGUMENT", _CORRECT),
+        Row(
+            "CreateRender",
+            "a URI lies outside the artifact store",
+            "INVALID_ARGUMENT",
+            "FOREIGN_URI",
+            "uploads the file first",
+        ),
+        Row(
+            "CreateRender",
+            "the song or a picture is not there, or belongs to another project",
+            "NOT_FOUND",
+            "NOT_FOUND",
+            "uploads the file `ResourceInfo` names",
+        ),
+        Row(
+            "CreateRender",
+            "`render_id` is taken",
+            "ALREADY_EXISTS",
+            "ALREADY_EXISTS",
+            "takes another id, or the render there is",
+        ),
+        Row(
+            "CreateRender",
+            "`request_id` was used for another spec",
+            "ALREADY_EXISTS",
+            "REQUEST_ID_REUSED",
+            "takes a new request id",
+        ),
+        Row(
+            "CreateRender",
+            "`require_approval` or `webhook` is set",
+            "UNIMPLEMENTED",
+            "FIELD_NOT_OFFERED",
+            "leaves the field out",
+        ),
+        Row("GetRender", _MALFORMED, "INVALID_ARGUMENT", "INVALID_ARGUMENT", _CORRECT),
+        Row("GetRender", _ABSENT, "NOT_FOUND", "NOT_FOUND", "checks the name"),
+        Row(
+            "ListRenders",
+            "the filter, page size or page token is not understood",
+            "INVALID_ARGUMENT",
+            "INVALID_ARGUMENT",
+            _CORRECT,
+        ),
+        Row("CancelRender", _MALFORMED, "INVALID_ARGUMENT", "INVALID_ARGUMENT", _CORRECT),
+        Row("CancelRender", _ABSENT, "NOT_FOUND", "NOT_FOUND", "checks the name"),
+        Row("DeleteRender", _MALFORMED, "INVALID_ARGUMENT", "INVALID_ARGUMENT", _CORRECT),
+        Row("DeleteRender", _ABSENT, "NOT_FOUND", "NOT_FOUND", "nothing: it is gone"),
+        Row(
+            "DeleteRender",
+            "the render has not ended",
+            "FAILED_PRECONDITION",
+            "RENDER_NOT_ENDED",
+            "cancels it first",
+        ),
+        Row(
+            "DeleteRender",
+            "`etag` is not the present one",
+            "ABORTED",
+            "ETAG_MISMATCH",
+            "reads the render again and decides anew",
+        ),
+        Row("WatchRender", _MALFORMED, "INVALID_ARGUMENT", "INVALID_ARGUMENT", _CORRECT),
+        Row("WatchRender", _ABSENT, "NOT_FOUND", "NOT_FOUND", "checks the name"),
+        Row(
+            "WatchRender",
+            "`after_sequence` is above the latest change",
+            "OUT_OF_RANGE",
+            "SEQUENCE_AHEAD",
+            "watches from a number it has seen of this render",
+        ),
+        Row(
+            "WatchRender",
+            "the gateway goes away while watching",
+            "UNAVAILABLE",
+            "DRAINING",
+            "watches again from the last state change it has seen",
+        ),
+        Row("GetStoryboard", _MALFORMED, "INVALID_ARGUMENT", "INVALID_ARGUMENT", _CORRECT),
+        Row("GetStoryboard", _ABSENT, "NOT_FOUND", "NOT_FOUND", "checks the name"),
+        Row(
+            "GetStoryboard",
+            "the storyboard is not written yet",
+            "NOT_FOUND",
+            "NOT_WRITTEN_YET",
+            "watches the render until it leaves WRITING",
+        ),
+        Row("EstimateRender", _MALFORMED, "INVALID_ARGUMENT", "INVALID_ARGUMENT", _CORRECT),
+        Row(
+            "EstimateRender",
+            "the file is no song, or beyond a limit",
+            "INVALID_ARGUMENT",
+            "SONG_... or TOO_MANY_FRAMES",
+            "sends another file or an excerpt",
+        ),
+        Row(
+            "EstimateRender",
+            "nothing is known of the video pool yet and no endpoint answers",
+            "UNAVAILABLE",
+            "NO_ENDPOINT",
+            "tries again after `RetryInfo`",
+        ),
+        *(
+            Row(rpc, "always", "UNIMPLEMENTED", "RPC_NOT_OFFERED", "creates another render")
+            for rpc in ("UpdateStoryboard", "ApproveStoryboard", "RegenerateScene")
+        ),
+    ),
+    ARTIFACT_SERVICE: (
+        Row("Upload", _MALFORMED, "INVALID_ARGUMENT", "INVALID_ARGUMENT", _CORRECT),
+        Row(
+            "Upload",
+            "the header differs from the one the upload was begun with",
+            "INVALID_ARGUMENT",
+            "UPLOAD_HEADER_CHANGED",
+            "takes another upload id",
+        ),
+        Row(
+            "Upload",
+            "`offset_bytes` is not what is committed",
+            "OUT_OF_RANGE",
+            "WRONG_OFFSET",
+            "goes on from `committed_bytes` in the metadata",
+        ),
+        Row(
+            "Upload",
+            "the stream ended before the file was whole",
+            "OUT_OF_RANGE",
+            "UPLOAD_INCOMPLETE",
+            "goes on from `committed_bytes` in the metadata",
+        ),
+        Row(
+            "Upload",
+            "another call sends the same upload",
+            "ABORTED",
+            "UPLOAD_IN_PROGRESS",
+            "asks GetUpload and goes on from there",
+        ),
+        Row(
+            "Upload",
+            "the bytes are not those announced",
+            "DATA_LOSS",
+            "CHECKSUM_MISMATCH",
+            "sends the file again from the start",
+        ),
+        Row("GetUpload", _MALFORMED, "INVALID_ARGUMENT", "INVALID_ARGUMENT", _CORRECT),
+        Row(
+            "GetUpload",
+            "nothing was sent under this id",
+            "NOT_FOUND",
+            "NOT_FOUND",
+            "begins at offset 0",
+        ),
+        Row("Download", _MALFORMED, "INVALID_ARGUMENT", "INVALID_ARGUMENT", _CORRECT),
+        Row(
+            "Download",
+            "the URI lies outside the artifact store",
+            "INVALID_ARGUMENT",
+            "FOREIGN_URI",
+            "takes a URI from a render",
+        ),
+        Row(
+            "Download",
+            "the file is not there, or belongs to another project",
+            "NOT_FOUND",
+            "NOT_FOUND",
+            "checks the URI",
+        ),
+        Row(
+            "Download",
+            "`offset_bytes` lies beyond the file's end",
+            "OUT_OF_RANGE",
+            "OFFSET_BEYOND_END",
+            "asks for less",
+        ),
+    ),
+}
+
+RENDER_FAILURES: Final = (
+    Row(
+        "INGESTING",
+        "the file is no song, or beyond a limit",
+        "INVALID_ARGUMENT",
+        "SONG_... or TOO_MANY_FRAMES",
+        "sends another file or an excerpt",
+    ),
+    Row(
+        "any stage",
+        "a service did not answer, or failed, in all attempts",
+        "UNAVAILABLE, INTERNAL, ...",
+        "the service's own",
+        "asks again: finished work is reused",
+    ),
+    Row(
+        "WRITING",
+        "the storyboard breaks its contract or the backend's limits",
+        "INTERNAL",
+        "UNSOUND_STORYBOARD",
+        "reports it to whoever runs the scene writer",
+    ),
+    Row(
+        "FILMING",
+        "no endpoint had room in all attempts",
+        "UNAVAILABLE",
+        "NO_ENDPOINT",
+        "asks again when the pool runs",
+    ),
+    Row(
+        "FILMING",
+        "the backend declares inputs that do not exist, or no profile",
+        "FAILED_PRECONDITION",
+        "UNKNOWN_CONSUMED_INPUT, NO_PROFILE",
+        "reports it to whoever runs the backend",
+    ),
+    Row(
+        "any stage",
+        "the gateway was upgraded to other workflows",
+        "ABORTED",
+        "ENGINE_UPGRADED",
+        "asks again: finished work is reused",
+    ),
+    Row(
+        "any stage",
+        "the workflow was lost",
+        "INTERNAL",
+        "LOST_WORK",
+        "asks again: finished work is reused",
+    ),
+)
+"""How a render itself fails: `Render.error`, not a call's status. The first column is the stage."""
