@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,7 +46,9 @@ def plan_film(scene: Scene, cues: Cues, rate_hz: float) -> Film:
     )
 
 
-def paint(film: Film, painter: Painter, width: int, height: int) -> Iterator[NDArray[np.uint8]]:
+def paint(
+    film: Film, painter: Painter, width: int, height: int
+) -> Generator[NDArray[np.uint8], None, None]:
     """Paints all frames in order: Y'CbCr (BT.709, 16 to 235), (height, width, 3), uint8.
 
     While the caller works on one frame, the driver paints the next.
@@ -166,6 +168,7 @@ def frame_uniforms(film: Film, frame: int, height: int) -> dict[str, UniformValu
         "time": film.time_offset_s + float(drive_.time_s[frame]),
         "energy": float(drive_.energy[frame]),
         "bass": float(drive_.bass[frame]),
+        "heave": float(drive_.heave[frame]),
         "onset": float(drive_.onset[frame]),
         "beat": float(drive_.beat[frame]),
     }
@@ -187,7 +190,7 @@ def scene_grade(scene: Scene) -> Grade:
     return Grade(
         exposure=scene.light.exposure,
         bloom=0.75 + 0.35 * scene.light.night,
-        hue_pull=0.45,
+        hue_pull=0.58,
         hues=hues,
         hue_weights=weights,
         shadow_tone=tuple(min(channel / shadow, 3.0) for channel in palette.shadow),

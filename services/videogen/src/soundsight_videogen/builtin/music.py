@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 Curve = NDArray[np.float64]
 
 _ENERGY_SIGMA_S = 0.22
+_HEAVE_SIGMA_S = 0.45
 _BASS_ATTACK_S = 0.04
 _BASS_RELEASE_S = 0.28
 _ONSET_RELEASE_S = 0.16
@@ -24,7 +25,7 @@ _OFF_BEAT_LEVEL = 0.62
 _SILENCE = 4.0 / 255.0
 _AUDIBLE = 14.0 / 255.0
 _SLOWEST = 0.22
-_FASTEST = 1.9
+_FASTEST = 1.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +44,14 @@ class Cues:
 class Drive:
     """What the music does to each frame. Curves run from 0 to 1 except `time_s`.
 
+    `heave` is the bass as heavy things feel it: slow both ways.
     `time_s` is the world's clock: the integral of a speed that follows energy and stands still in
     silence. It starts at 0 on the clip's first frame.
     """
 
     energy: Curve
     bass: Curve
+    heave: Curve
     onset: Curve
     brightness: Curve
     beat: Curve
@@ -58,16 +61,17 @@ class Drive:
 def drive(cues: Cues, rate_hz: float, motion: float) -> Drive:
     """The drive of a clip at `rate_hz` frames per second.
 
-    `motion` (0 to 1) scales the world's speed from a third to one and a half times.
+    `motion` (0 to 1) scales the world's speed from 0.4 to 1.3 times.
     """
     raw_energy = _unit(cues.energy)
     energy = gaussian_smooth(raw_energy, _ENERGY_SIGMA_S * rate_hz)
     audible = smoothstep(_SILENCE, _AUDIBLE, energy)
     frames = len(energy)
-    speed = audible * (_SLOWEST + (_FASTEST - _SLOWEST) * energy) * (1.0 / 3.0 + 7.0 / 6.0 * motion)
+    speed = audible * (_SLOWEST + (_FASTEST - _SLOWEST) * energy) * (0.4 + 0.9 * motion)
     return Drive(
         energy=energy,
         bass=follow(_unit(cues.bass), _BASS_ATTACK_S * rate_hz, _BASS_RELEASE_S * rate_hz),
+        heave=gaussian_smooth(_unit(cues.bass), _HEAVE_SIGMA_S * rate_hz),
         onset=follow(_unit(cues.onset), 0.0, _ONSET_RELEASE_S * rate_hz),
         brightness=gaussian_smooth(_unit(cues.brightness), _ENERGY_SIGMA_S * rate_hz),
         beat=beat_pulse(cues.beat_frames, cues.downbeat_frames, frames, rate_hz) * audible,

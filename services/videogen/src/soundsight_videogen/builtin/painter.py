@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import moderngl
 import numpy as np
@@ -19,6 +20,8 @@ from soundsight_videogen.builtin.shaders import shader_source
 
 UniformValue = float | Sequence[float]
 _NEAR, _FAR = 4, 16
+# Typed as anything: the library's stub wants a dictionary for each setting, its code a text.
+_WITHOUT_DISPLAY: Any = {"backend": "egl"}
 _BLOOM_THRESHOLD = 0.7
 _MOST_CORNERS = 6
 
@@ -80,7 +83,7 @@ class Painter:
     def __init__(self) -> None:
         """Raises PainterUnavailable when there is no usable OpenGL."""
         try:
-            self._context = moderngl.create_context(standalone=True, backend="egl", require=330)
+            self._context = moderngl.create_standalone_context(require=330, **_WITHOUT_DISPLAY)
         except Exception as error:  # moderngl raises bare Exception
             raise PainterUnavailable(
                 f"OpenGL 3.3 through EGL is not available ({error}); on Debian or Ubuntu install "
@@ -162,13 +165,16 @@ class Painter:
     def _bloom(self) -> None:
         width, height = self._size
         near, far = self._near, self._far
-        shrink = {"pixel": (1.0 / width, 1.0 / height), "threshold": _BLOOM_THRESHOLD}
+        shrink: dict[str, UniformValue | bytes] = {
+            "pixel": (1.0 / width, 1.0 / height),
+            "threshold": _BLOOM_THRESHOLD,
+        }
         self._run("post/bright.glsl", near[0], (("source", self._scene),), shrink)
         self._blur(near)
-        wide = {"pixel": (1.0 / near[0].texture.width, 1.0 / near[0].texture.height)}
-        self._run(
-            "post/bright.glsl", far[0], (("source", near[0]),), {**wide, "threshold": 0.0}
-        )
+        wide: dict[str, UniformValue | bytes] = {
+            "pixel": (1.0 / near[0].texture.width, 1.0 / near[0].texture.height)
+        }
+        self._run("post/bright.glsl", far[0], (("source", near[0]),), {**wide, "threshold": 0.0})
         self._blur(far)
 
     def _blur(self, pair: list[_Target]) -> None:

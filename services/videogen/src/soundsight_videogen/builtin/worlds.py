@@ -46,16 +46,23 @@ class World:
         return f"worlds/{self.name}.glsl"
 
 
+def _words(strong: str, fair: str, weak: str) -> MappingProxyType[str, float]:
+    return MappingProxyType(
+        {
+            word: weight
+            for words, weight in ((strong, 3.0), (fair, 2.0), (weak, 0.7))
+            for word in words.split()
+        }
+    )
+
+
 _CITY: Final = World(
     name="city",
-    words=MappingProxyType(
-        {
-            "city": 3.0, "street": 3.0, "avenue": 3.0, "neon": 3.0, "alley": 2.5, "downtown": 3.0,
-            "skyline": 2.5, "skyscraper": 3.0, "urban": 3.0, "traffic": 2.0, "building": 1.5,
-            "tower": 1.5, "rooftop": 2.0, "bar": 1.0, "club": 1.5, "window": 1.0, "car": 1.0,
-            "crowd": 1.0, "rain": 0.5, "electric": 0.5, "metro": 2.0, "asphalt": 2.0, "lights": 1.0,
-        }
-    ),  # fmt: skip
+    words=_words(
+        strong="city street avenue neon alley downtown skyline skyscraper urban metro subway",
+        fair="traffic building tower rooftop asphalt crowd club taxi",
+        weak="bar window car rain electric lights",
+    ),
     times=(
         TimeOfDay.NIGHT,
         TimeOfDay.DUSK,
@@ -111,15 +118,11 @@ _CITY: Final = World(
 
 _OCEAN: Final = World(
     name="ocean",
-    words=MappingProxyType(
-        {
-            "ocean": 3.0, "sea": 3.0, "wave": 2.5, "water": 1.5, "shore": 2.5, "coast": 2.5,
-            "beach": 2.5, "horizon": 2.0, "island": 2.5, "sail": 2.5, "boat": 2.5, "ship": 2.5,
-            "tide": 3.0, "sky": 1.5, "cloud": 1.0, "sunset": 1.5, "sunrise": 1.5, "lighthouse": 3.0,
-            "harbour": 2.0, "harbor": 2.0, "gull": 2.0, "foam": 2.0, "moonlight": 1.0, "calm": 0.5,
-            "cliff": 1.5, "dream": 0.3, "surf": 2.5,
-        }
-    ),  # fmt: skip
+    words=_words(
+        strong="ocean sea tide wave shore coast beach island lighthouse sail boat ship surf",
+        fair="horizon harbour harbor gull foam cliff water",
+        weak="sky cloud sunset sunrise moonlight calm",
+    ),
     times=(
         TimeOfDay.GOLDEN_HOUR,
         TimeOfDay.NIGHT,

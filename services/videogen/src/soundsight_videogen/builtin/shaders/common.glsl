@@ -13,6 +13,7 @@ uniform float focal;          // in half picture heights
 uniform float time;           // the world's clock, seconds: as fast as the music, still in silence
 uniform float energy;         // 0 to 1, smooth
 uniform float bass;           // 0 to 1, fast up, slow down
+uniform float heave;          // 0 to 1, the bass as heavy things feel it: slow both ways
 uniform float onset;          // 0 to 1, at once up, fast down
 uniform float beat;           // 0 to 1, a soft pulse per beat
 

@@ -44,7 +44,7 @@ void main() {
     light *= exposure * (1.0 - 0.75 * dot(d, d));
     light = pull_to_palette(light);
     float y = dot(light, LUMA);
-    vec3 shown = mix(curve(light), light / max(y, 1e-4) * curve(vec3(y)), 0.35);
+    vec3 shown = mix(curve(light), light / max(y, 1e-4) * curve(vec3(y)), 0.2);
     shown += shadow_tone * 0.010 * (1.0 - clamp(y * 6.0, 0.0, 1.0));
     shown = pow(clamp(shown, 0.0, 1.0), vec3(1.0 / 2.2));
     colour = vec4(shown, dot(shown, LUMA));

@@ -552,7 +552,7 @@ vec2 water_slope(vec2 p, float puddle, float foot) {
     vec2 slow = p * vec2(1.6, 0.9), quick = p * vec2(6.1, 3.7);
     vec2 slope = vec2(value_noise(slow + vec2(0.0, 0.35 * time)),
                       value_noise(slow + vec2(31.0, -0.3 * time))) - 0.5;
-    slope *= 0.07 + 0.06 * bass;
+    slope *= 0.07 + 0.06 * heave;
     // Between the puddles the asphalt is only damp: its image is broken up.
     slope += (vec2(value_noise(quick + vec2(0.5 * time, 0.0)), value_noise(quick.yx + 17.0)) - 0.5)
         * vec2(0.5, 1.0) * mix(0.16, 0.03, puddle) / (1.0 + square(14.0 * foot));

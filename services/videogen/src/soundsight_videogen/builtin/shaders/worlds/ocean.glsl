@@ -20,7 +20,7 @@ vec3 clear_sky(vec3 ray) {
     // Around a low sun the air itself glows.
     float low = exp(-7.0 * up);
     light += sun_colour * (0.32 * low * pow(toward, 6.0) + 0.16 * pow(toward, 40.0))
-        * mix(1.0, 0.5, night) * (1.0 + 0.12 * beat);
+        * mix(1.0, 0.5, night) * (1.0 + 0.08 * beat);
     light += sun_colour * 0.5 * pow(toward, 350.0) * mix(1.0, 0.7, night);
     return light;
 }
@@ -150,7 +150,7 @@ vec3 lighthouse(vec3 ray, vec3 behind) {
 vec3 boat(vec3 ray, vec3 behind) {
     float b = bearing(ray), rise = ray.y / max(length(ray.xz), 1e-3);
     float at = (place.x > 0.5 ? -0.16 : 0.14) + 0.35 * (place.w - 0.5) + 0.0022 * time;
-    float rock = 0.05 * sin(0.9 * time + 3.0) * (0.6 + bass);
+    float rock = 0.05 * sin(0.9 * time + 3.0) * (0.6 + heave);
     vec2 d = vec2(b - at, rise + 0.0022 - 0.0016 * sin(0.7 * time));
     d = mat2(cos(rock), -sin(rock), sin(rock), cos(rock)) * d / (0.75 + 0.5 * place.z);
     float w = pixel_angle;
@@ -215,7 +215,7 @@ vec3 upper_half(vec3 ray, inout float thing) {
 // ---- water -------------------------------------------------------------------------------------
 
 // Swell: how high the waves go, in metres.
-float swell() { return (0.42 + 0.32 * motion + 0.6 * wind + 0.55 * storm) * (0.72 + 0.55 * bass * (0.5 + 0.5 * motion) + 0.25 * energy); }
+float swell() { return (0.42 + 0.32 * motion + 0.6 * wind + 0.55 * storm) * (0.7 + 0.7 * heave * (0.5 + 0.5 * motion) + 0.25 * energy); }
 
 // Sum of sharp-crested waves, each dragging the next ones along (after Alexander Alekseev's and
 // afl_ext's public oceans). Waves much shorter than `footprint` metres are left out; what they
