@@ -100,7 +100,8 @@ def there_and_back(light: NDArray[np.float32]) -> NDArray[np.float32]:
     def peak(curve: NDArray[np.float32]) -> NDArray[np.float32]:
         rise = curve - np.minimum.accumulate(curve, axis=0)
         fall = curve - np.minimum.accumulate(curve[::-1], axis=0)[::-1]
-        return np.minimum(rise, fall).max(axis=0)
+        undone: NDArray[np.float32] = np.minimum(rise, fall).max(axis=0)
+        return undone
 
     return np.maximum(peak(light), peak(-light))
 

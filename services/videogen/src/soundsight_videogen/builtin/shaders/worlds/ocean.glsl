@@ -214,8 +214,10 @@ vec3 upper_half(vec3 ray, inout float thing) {
 
 // ---- water -------------------------------------------------------------------------------------
 
+const float WAVE_HEIGHT = 2.2;
+
 // Swell: how high the waves go, in metres.
-float swell() { return (0.42 + 0.32 * motion + 0.6 * wind + 0.55 * storm) * (0.7 + 0.7 * heave * (0.5 + 0.5 * motion) + 0.25 * energy); }
+float swell() { return (0.42 + 0.3 * motion + 0.45 * wind + 0.25 * storm) * (0.7 + 0.7 * heave * (0.5 + 0.5 * motion) + 0.25 * energy); }
 
 // Sum of sharp-crested waves, each dragging the next ones along (after Alexander Alekseev's and
 // afl_ext's public oceans). Waves much shorter than `footprint` metres are left out; what they
@@ -244,19 +246,25 @@ vec4 waves(vec2 p, int octaves, float footprint) {
 }
 
 vec3 water(vec3 origin, vec3 ray, out float distance) {
-    float amplitude = 2.6 * swell();
+    float amplitude = WAVE_HEIGHT * swell();
     // Walk from where the ray meets the highest crest down to where the lowest trough lies.
     float top = 0.55 * amplitude, bottom = -0.3 * amplitude;
     float t = max((top - origin.y) / ray.y, 0.0);
     float last = min((bottom - origin.y) / ray.y, 4000.0);
     float pace = (last - t) / 11.0;
-    for (int i = 0; i < 9; i++) {
+    for (int i = 0; i < 8; i++) {
         vec3 p = origin + ray * t;
         float gap = p.y - amplitude * waves(p.xz, 5, t * pixel_angle).x;
         if (gap < 0.01 || t > last) break;
         t += clamp(gap / -ray.y * 0.6, 0.35 * pace, 2.2 * pace);
     }
-    t = min(t, last);
+    // The last step may have gone too far or not far enough: two steps onto the surface itself.
+    for (int i = 0; i < 2; i++) {
+        vec3 p = origin + ray * t;
+        float gap = p.y - amplitude * waves(p.xz, 5, t * pixel_angle).x;
+        t += clamp(gap / -ray.y * 0.7, -pace, pace);
+    }
+    t = clamp(t, 0.0, last);
     distance = t;
     vec3 p = origin + ray * t;
     float footprint = t * pixel_angle / max(sqrt(-ray.y), 0.05);
@@ -290,7 +298,7 @@ vec3 water(vec3 origin, vec3 ray, out float distance) {
     light += sun_colour * min(glitter * 0.55, 5.0) * spark * mix(1.0, 1.6, night) * (1.0 - 0.85 * storm);
 
     // Foam where crests break, streaked by the wind.
-    float fold = smoothstep(0.30, 0.5, height + 0.12 * wind);
+    float fold = smoothstep(0.34 - 0.24 * wind, 0.52 - 0.16 * wind, height);
     float lace = fbm(p.xz * vec2(1.1, 0.7) + 0.3 * vec2(time, -time) * wind, 4);
     float foam = fold * smoothstep(0.42, 0.72, lace) * saturate(0.25 + 1.1 * wind)
         / (1.0 + 0.02 * t);
@@ -309,7 +317,10 @@ void main() {
     light = upper_half(ray, thing);
 #else
     float distance;
-    light = water(camera_position, ray, distance);
+    // The camera floats: no crest comes over it.
+    vec3 origin = camera_position;
+    origin.y = max(origin.y, 0.55 * WAVE_HEIGHT * swell() + 0.9);
+    light = water(origin, ray, distance);
     thing = 100.0 + 7.0 * log(distance);
     // The last pixels before the horizon melt into it.
     light = mix(sea_fog(ray), light, smoothstep(0.0, 3.0 * pixel_angle, -ray.y));
