@@ -1,0 +1,161 @@
+"""The film's colours: a scheme for its mood, varied by the seed, graded from section to section."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from soundsight_scenewriter.dice import Dice
+from soundsight_scenewriter.writing.colour import Lch, Rgb, difference, is_muddy, to_lch, to_rgb
+from soundsight_scenewriter.writing.vocabulary import NamedColour, Scheme, Vocabulary
+from soundsight_scenewriter.writing.wishes import Understood
+
+FEWEST_COLOURS = 3
+MOST_COLOURS = 5
+_HUE_TURN = 14.0
+_WARM_HUE, _COLD_HUE = 55.0, 250.0
+# A grade moves colours by at most this much, or the film falls apart.
+_GRADE_LIGHTNESS = 0.05
+_GRADE_CHROMA = 0.22
+_GRADE_HUE = 9.0
+_GENRE_GAIN = 1.6
+
+
+def named(colours: Sequence[Lch], tables: Vocabulary) -> tuple[Rgb, ...]:
+    """The colours in sRGB, each with the nearest name that no other one of them has."""
+    taken: set[str] = set()
+    made = []
+    for lch in colours:
+        rgb = to_rgb(lch)
+        exact = to_lch(rgb)
+        free = [colour for colour in tables.colours if colour.name not in taken]
+        nearest = min(free, key=lambda colour: difference(colour.lch, exact))
+        taken.add(nearest.name)
+        made.append(replace(rgb, name=nearest.name))
+    return tuple(made)
+
+
+def _scheme(
+    tables: Vocabulary, valence: float, arousal: float, families: Mapping[str, float], dice: Dice
+) -> Scheme:
+    weights = []
+    for scheme in tables.schemes:
+        distance = ((valence - scheme.valence) / 0.45) ** 2 + (
+            (arousal - scheme.arousal) / 0.4
+        ) ** 2
+        genre = max((families.get(name, 0.0) for name in scheme.genres), default=0.0)
+        weights.append((math.exp(-distance / 2.0) + 0.02) * (1.0 + _GENRE_GAIN * genre))
+    return dice.weighted(tables.schemes, [weight**3 for weight in weights])
+
+
+def _unmuddied(lch: Lch) -> Lch:
+    """A colour that variation has pushed into brown gets its strength back."""
+    return replace(lch, chroma=0.1) if is_muddy(lch) else lch
+
+
+def choose_palette(
+    tables: Vocabulary,
+    *,
+    valence: float,
+    arousal: float,
+    mode: int,
+    families: Mapping[str, float],
+    wish: Understood,
+    dice: Dice,
+) -> tuple[Rgb, ...]:
+    """Four or five colours, darkest first, for a mood; colours that were wished for are among them.
+
+    `mode` is 1 for major and -1 for minor: minor songs are a little darker and cooler.
+    """
+    scheme = _scheme(tables, valence + 0.1 * mode, arousal, families, dice)
+    turn = dice.between(-_HUE_TURN, _HUE_TURN)
+    strength = dice.between(0.9, 1.12) * max(0.0, 1.0 + wish.chroma)
+    shades = [
+        replace(
+            shade.turned(turn + dice.between(-3.0, 3.0)),
+            chroma=shade.chroma * strength,
+            lightness=shade.lightness + 0.012 * mode + 0.6 * wish.lightness,
+        )
+        for shade in scheme.shades
+    ]
+    if dice.unit() < 0.3:
+        # Four colours: the one between the darkest and the middle goes.
+        del shades[1]
+    for number, colour in enumerate(wish.colours[:MOST_COLOURS]):
+        _replace_nearest(shades, colour, number)
+    shades = [_toward_temperature(shade, 12.0 * wish.warmth) for shade in shades]
+    if wish.chroma > -0.9:
+        shades = [_unmuddied(shade) for shade in shades]
+    shades.sort(key=lambda shade: shade.lightness)
+    return named(_apart(shades), tables)
+
+
+def _replace_nearest(shades: list[Lch], colour: NamedColour, number: int) -> None:
+    """Puts a wished colour in the place of the one nearest in lightness, ends kept if possible."""
+    places = range(1, len(shades)) if number < len(shades) - 1 else range(len(shades))
+    nearest = min(places, key=lambda at: abs(shades[at].lightness - colour.lch.lightness))
+    shades[nearest] = colour.lch
+
+
+def _apart(shades: Sequence[Lch]) -> list[Lch]:
+    """Pushes colours of equal lightness apart, so that the palette reads as steps."""
+    spaced = list(shades)
+    for index in range(1, len(spaced)):
+        least = spaced[index - 1].lightness + 0.06
+        if spaced[index].lightness < least:
+            spaced[index] = replace(spaced[index], lightness=min(0.985, least))
+    return spaced
+
+
+def given_palette(colours: Sequence[Rgb], tables: Vocabulary) -> tuple[Rgb, ...]:
+    """A caller's colours, darkest first, untouched; one or two are extended to three.
+
+    What is added is a dark and a light tone of the caller's own hue.
+    """
+    shades = sorted(colours, key=lambda colour: to_lch(colour).lightness)
+    base = to_lch(shades[0])
+    extra = []
+    if len(shades) < FEWEST_COLOURS:
+        extra.append(Lch(max(0.08, base.lightness * 0.4), base.chroma * 0.6, base.hue))
+    if len(shades) < FEWEST_COLOURS - 1:
+        extra.append(Lch(0.93, min(0.05, base.chroma), base.hue))
+    names = named([*(to_lch(shade) for shade in shades), *extra], tables)
+    complete = [
+        replace(colour, name=colour.name or name.name)
+        for colour, name in zip(shades, names, strict=False)
+    ]
+    complete += names[len(shades) :]
+    return tuple(sorted(complete, key=lambda colour: to_lch(colour).lightness))
+
+
+def _toward_temperature(shade: Lch, degrees: float) -> Lch:
+    """Turns a hue towards warm (degrees above 0) or cold, the shorter way, never past it."""
+    target = _WARM_HUE if degrees >= 0.0 else _COLD_HUE
+    way = (target - shade.hue + 180.0) % 360.0 - 180.0
+    turn = math.copysign(min(abs(way), abs(degrees)), way)
+    return shade.turned(turn)
+
+
+def grade(
+    palette: Sequence[Rgb], *, lightness: float, chroma: float, warmth: float
+) -> tuple[Rgb, ...]:
+    """The palette as it looks in one section; names stay. Arguments are -1 to 1.
+
+    Only the colours between the darkest and the lightest get lighter or darker, so that contrast
+    and order remain.
+    """
+    graded = []
+    for index, colour in enumerate(palette):
+        shade = to_lch(colour)
+        inner = 0 < index < len(palette) - 1
+        moved = replace(
+            _toward_temperature(shade, _GRADE_HUE * warmth),
+            lightness=shade.lightness + (_GRADE_LIGHTNESS * lightness if inner else 0.0),
+            chroma=shade.chroma * (1.0 + _GRADE_CHROMA * chroma),
+        )
+        if not is_muddy(shade):
+            moved = _unmuddied(moved)
+        graded.append(replace(to_rgb(moved), name=colour.name))
+    order = [to_lch(colour).lightness for colour in graded]
+    return tuple(graded) if order == sorted(order) else tuple(palette)
