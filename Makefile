@@ -29,6 +29,7 @@ setup: $(RUNTIME) ## Make .venv with everything the suite needs to run (PYTHON=.
 # The filter gives the example song when that is the one to render, and nothing otherwise.
 .PHONY: demo
 demo: $(RUNTIME) $(filter $(EXAMPLE),$(SONG)) ## Render the example song to out/demo.mp4, or SONG=path.mp3 to OUT=video.mp4
+	@mkdir -p "$$(dirname "$(OUT)")"
 	$(BIN)/soundsight render "$(SONG)" -o "$(OUT)"
 
 $(EXAMPLE): examples/make_example_song.py $(wildcard examples/songsmith/*.py) | $(RUNTIME)

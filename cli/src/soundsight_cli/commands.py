@@ -37,6 +37,8 @@ UPLOAD_SHARE = 0.02
 ANSWER_TIMEOUT_S = 10.0
 """A service says what it is at once or not at all."""
 
+STANDARD_OUTPUT = Path("-")
+
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells expect it."""
 
@@ -86,7 +88,9 @@ async def render(
         display.close()
     if not quiet:
         taken = duration(time.monotonic() - began)
-        print(f"{output}: {summaries.video(done)}, {size(output.stat().st_size)}, made in {taken}")
+        print(
+            f"{output}: {summaries.video(done)}, {size(done.outputs.video.size_bytes)}, made in {taken}"
+        )
         for note in done.notes:
             print(f"note: {note}")
         if session.gateway is None:
@@ -162,8 +166,7 @@ async def _document(
 ) -> bytes:
     """Goes as far as `goal`, writes the resulting JSON document where asked, returns it."""
     _check_song(song)
-    to_file = json is not None and str(json) != "-"
-    if json is not None and to_file:
+    if json is not None and json != STANDARD_OUTPUT:
         _check_output(json, song)
     display = open_display(quiet=quiet)
     try:
@@ -174,12 +177,8 @@ async def _document(
             document = await client.read(outputs.analysis if analysis_only else outputs.storyboard)
     finally:
         display.close()
-    if json is not None and to_file:
-        json.write_bytes(document)
-        if not quiet:
-            print(f"{json}: {size(len(document))}")
-    elif json is not None:
-        sys.stdout.buffer.write(document + b"\n")
+    if json is not None:
+        _write_document(json, document, quiet=quiet)
     return document
 
 
@@ -273,6 +272,15 @@ def _check_output(output: Path, song: Path) -> None:
         pass
     if not existed:
         output.unlink()
+
+
+def _write_document(destination: Path, document: bytes, *, quiet: bool) -> None:
+    if destination == STANDARD_OUTPUT:
+        sys.stdout.buffer.write(document + b"\n")
+        return
+    destination.write_bytes(document)
+    if not quiet:
+        print(f"{destination}: {size(len(document))}")
 
 
 def _describe(error: SoundsightError) -> str:

@@ -29,10 +29,11 @@ STATES: Mapping[int, str] = {
 
 
 def counted(progress: Progress) -> str:
-    """Returns how far a stage is, such as `frames 120 of 1080`; empty when it does not count."""
+    """Returns how far a stage is: its message, or such as `film 120 of 1080`."""
     if progress.message:
         return progress.message
-    return f"{progress.done} of {progress.total}" if progress.total else ""
+    how_far = f" {progress.done} of {progress.total}" if progress.total else ""
+    return progress.stage + how_far
 
 
 def video(render: Render) -> str:
@@ -40,8 +41,8 @@ def video(render: Render) -> str:
     scenes = len(render.scenes)
     reused = sum(scene.reused for scene in render.scenes)
     kept = f" ({reused} kept from before)" if reused else ""
-    size = render.spec.resolution
-    rate = render.spec.frame_rate
+    size = render.outputs.resolution
+    rate = render.outputs.frame_rate
     length = duration(render.outputs.duration_s)
     return f"{size.width}x{size.height}, {_rate(rate)} fps, {length}, {scenes} scenes{kept}"
 

@@ -185,10 +185,8 @@ class Supervisor:
                 raise SuiteError(f"the {service.name} service keeps ending: {service.last_words()}")
             pause_s = 0.2 * 3 ** len(service.restarts)
             service.restarts.append(now)
-            print(
-                f"soundsight: {service.name} ended with {code}; starting it again in {pause_s:.1f} s",
-                flush=True,
-            )
+            again = f"starting it again in {pause_s:.1f} s"
+            print(f"soundsight: {service.name} ended with {code}; {again}", flush=True)
             await asyncio.sleep(pause_s)
             await service.spawn()
 

@@ -107,8 +107,9 @@ class Stages:
             await self._t.store.enter(ref, states.COMPOSING)
             render = await self._t.store.get(ref)
             composition = await self._composition(ref, render)
-            outputs = r.RenderOutputs()
-            outputs.CopyFrom(render.outputs)
+            wish = plan.wish(render.spec)
+            outputs = r.RenderOutputs(resolution=wish.resolution, frame_rate=wish.frame_rate)
+            outputs.MergeFrom(render.outputs)
             outputs.video.CopyFrom(composition.video)
             outputs.poster.CopyFrom(composition.poster)
             outputs.frames = composition.frames

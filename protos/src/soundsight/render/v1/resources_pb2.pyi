@@ -577,6 +577,8 @@ class RenderOutputs(_message.Message):
     STORYBOARD_FIELD_NUMBER: _builtins.int
     FRAMES_FIELD_NUMBER: _builtins.int
     DURATION_S_FIELD_NUMBER: _builtins.int
+    RESOLUTION_FIELD_NUMBER: _builtins.int
+    FRAME_RATE_FIELD_NUMBER: _builtins.int
     frames: _builtins.int
     """Frames of the video."""
     duration_s: _builtins.float
@@ -597,6 +599,14 @@ class RenderOutputs(_message.Message):
     def storyboard(self) -> _common_pb2.ArtifactRef:
         """The storyboard: soundsight.scenewriter.v1.Storyboard as protobuf JSON."""
 
+    @_builtins.property
+    def resolution(self) -> _common_pb2.Resolution:
+        """Picture size of the video."""
+
+    @_builtins.property
+    def frame_rate(self) -> _common_pb2.FrameRate:
+        """Frame rate of the video."""
+
     def __init__(
         self,
         *,
@@ -606,10 +616,12 @@ class RenderOutputs(_message.Message):
         storyboard: _common_pb2.ArtifactRef | None = ...,
         frames: _builtins.int = ...,
         duration_s: _builtins.float = ...,
+        resolution: _common_pb2.Resolution | None = ...,
+        frame_rate: _common_pb2.FrameRate | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["analysis", b"analysis", "poster", b"poster", "storyboard", b"storyboard", "video", b"video"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["analysis", b"analysis", "frame_rate", b"frame_rate", "poster", b"poster", "resolution", b"resolution", "storyboard", b"storyboard", "video", b"video"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["analysis", b"analysis", "duration_s", b"duration_s", "frames", b"frames", "poster", b"poster", "storyboard", b"storyboard", "video", b"video"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["analysis", b"analysis", "duration_s", b"duration_s", "frame_rate", b"frame_rate", "frames", b"frames", "poster", b"poster", "resolution", b"resolution", "storyboard", b"storyboard", "video", b"video"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
