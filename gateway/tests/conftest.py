@@ -8,6 +8,7 @@ import os
 import signal
 import struct
 import sys
+import time
 import warnings
 import wave
 from collections.abc import AsyncIterator, Iterator
@@ -28,7 +29,7 @@ from soundsight_gateway.testing import ScriptedServices, scripted_services
 from soundsight_kit.channels import open_channel
 from soundsight_kit.server import Server
 from soundsight_kit.settings import KitSettings
-from soundsight_kit.testing import assert_eventually, socket_folder
+from soundsight_kit.testing import socket_folder
 
 
 @pytest.fixture(scope="session")
@@ -133,7 +134,10 @@ class Caller:
             return (await self.get(name)).state in wanted
 
         names = ", ".join(map(states.label, wanted))
-        await assert_eventually(there, within_s=within_s, message=f"{name} is not {names}")
+        until = time.monotonic() + within_s
+        while not await there():
+            assert time.monotonic() < until, f"{name} is not {names} after {within_s:g} s"
+            await asyncio.sleep(0.05)
 
 
 class Bench:

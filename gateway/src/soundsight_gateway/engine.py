@@ -79,7 +79,7 @@ class Engine:
         self._memory = memory
         self._hub = hub
         self._filming = filming
-        self._flow = Flow(stages, filming, store, hub, self._front)
+        self._flow = Flow(stages, filming, store, hub, self._front, settings.queue_polling_s)
         self._policy = RetryPolicy(
             attempts=settings.retry_attempts,
             first_s=settings.retry_first_s,
@@ -136,6 +136,8 @@ class Engine:
             return
         # The row comes first: steps that are now interrupted see why, and stop the services' work.
         await DBOS.cancel_workflow_async(ref.workflow_id, cancel_children=True)
+        # The engine tells steps within a second or so, here and at other gateways; ours know now.
+        self._flow.interrupt(ref)
         self._filming.forget(ref)
         self._hub.end(ref)
 
@@ -190,6 +192,8 @@ class Engine:
             executor_id=self._settings.executor_id,
             serializer=DBOSPortableJSONSerializer(),
             console_log_level="WARNING",
+            # Nothing here waits for the engine's notifications: this only shortens its last wait.
+            notification_listener_polling_interval_sec=0.1,
             enable_otlp=False,
         )
 

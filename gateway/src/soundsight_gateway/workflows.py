@@ -17,7 +17,8 @@ The order of steps is a contract with every render that is under way. Change it 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -46,9 +47,6 @@ Json = dict[str, Any]
 Step = Callable[..., Awaitable[Any]]
 
 QUEUE: Final = "scenes"
-POLLING_S: Final = 0.2
-"""How often a workflow looks whether another one has ended."""
-
 MAX_MOVES: Final = 10
 """Times that a scene is keyed anew because its pool changed, before that counts as a failure."""
 
@@ -95,6 +93,7 @@ class Flow:
     Args:
         stages, filming, store, hub: what steps do and where it shows.
         front: the lowest priority number in the queue of scenes.
+        polling_s: how often a workflow looks whether another one has ended.
     """
 
     def __init__(
@@ -104,13 +103,16 @@ class Flow:
         store: RenderStore,
         hub: Hub,
         front: Callable[[], Awaitable[int]],
+        polling_s: float,
     ) -> None:
         self._stages = stages
         self._filming = filming
         self._store = store
         self._hub = hub
         self._front = front
-        self._steps: set[asyncio.Task[Any]] = set()
+        self._polling_s = polling_s
+        self._steps: dict[asyncio.Task[Any], RenderRef] = {}
+        self._workflows: set[asyncio.Task[Any]] = set()
         self._leaving = False
         self._registered: _Registered | None = None
 
@@ -126,13 +128,32 @@ class Flow:
                 self._registered.render, ref.project, ref.render, asdict(policy)
             )
 
+    def interrupt(self, ref: RenderRef) -> None:
+        """Interrupts the running steps of a render whose workflow was cancelled."""
+        for task, owner in list(self._steps.items()):
+            if owner == ref:
+                task.cancel()
+
     async def leave(self) -> None:
-        """Interrupts all running steps; they run again at the next start."""
+        """Interrupts everything that runs, unrecorded: it runs again at the next start."""
         self._leaving = True
-        steps = [task for task in self._steps if not task.done()]
-        for task in steps:
+        tasks = [*self._workflows, *self._steps]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*steps, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Marks the present task as one that runs a workflow."""
+        if self._leaving:
+            raise asyncio.CancelledError
+        task = asyncio.current_task()
+        assert task is not None
+        self._workflows.add(task)
+        try:
+            yield
+        finally:
+            self._workflows.discard(task)
 
     async def render(self, ref: RenderRef, policy: RetryPolicy) -> Outcome:
         """A render from song to video, or as far as its goal."""
@@ -173,26 +194,26 @@ class Flow:
 
     async def take(self, ref: RenderRef, take: Take, attempt: int) -> Outcome:
         """One attempt at one clip."""
-        return await self._step("film", self._filming.film, ref, take, attempt)
+        return await self._step("film", ref, self._filming.film, ref, take, attempt)
 
     async def _stage(self, name: str, stage: Step, ref: RenderRef, policy: RetryPolicy) -> Outcome:
         """Runs a stage, again after pauses while that may help, and fails the render at last."""
         failed = 0
         while True:
-            outcome = await self._step(name, stage, ref)
+            outcome = await self._step(name, ref, stage, ref)
             if outcome.error is None:
                 return outcome
             failed += 1
             pause_s = policy.pause_s(failed, outcome.error)
             if pause_s is None:
                 return await self._fail(ref, outcome.error)
-            await self._step("note_retry", self._note_retry, ref, name, failed, outcome.error)
+            await self._step("note_retry", ref, self._note_retry, ref, name, failed, outcome.error)
             await DBOS.sleep_async(pause_s)
 
     async def _film(self, ref: RenderRef, chains: list[list[str]], policy: RetryPolicy) -> Outcome:
         """Films all chains; the first that fails for good ends the filming of the others."""
         assert self._registered is not None
-        front = await self._step("queue_front", self._front)
+        front = await self._step("queue_front", ref, self._front)
         if front.error is not None:
             return await self._fail(ref, front.error)
         # Renders take turns: the first scene of a new one comes level with the first that still
@@ -213,10 +234,10 @@ class Flow:
             priority += len(scene_ids)
         while running:
             handle = await DBOS.wait_first_async(
-                list(running.values()), polling_interval_sec=POLLING_S
+                list(running.values()), polling_interval_sec=self._polling_s
             )
             del running[handle.workflow_id]
-            outcome = await _result(handle)
+            outcome = await self._result(handle)
             if outcome.stops:
                 if outcome.error is not None:
                     outcome = await self._fail(ref, outcome.error)
@@ -238,7 +259,9 @@ class Flow:
         assert self._registered is not None
         attempt = failed = moved = 0
         while True:
-            outcome = await self._step("decide", self._decide, ref, scene_id, after, starts_chain)
+            outcome = await self._step(
+                "decide", ref, self._decide, ref, scene_id, after, starts_chain
+            )
             if outcome.error is None and not outcome.ended and not outcome.value["done"]:
                 attempt += 1
                 key = outcome.value["key"]
@@ -254,42 +277,55 @@ class Flow:
                         outcome.value,
                         attempt,
                     )
-                outcome = await _result(handle)
+                outcome = await self._result(handle)
             error = outcome.error
             if error is None:
                 return outcome
             if error.reason == FINGERPRINT_MISMATCH and moved < MAX_MOVES:
                 moved += 1
-                adopted = await self._step("adopt", self._filming.adopt, ref)
+                adopted = await self._step("adopt", ref, self._filming.adopt, ref)
                 if adopted.error is None:
                     continue
                 error = adopted.error
             failed += 1
             pause_s = policy.pause_s(failed, error)
-            await self._step("tried", self._tried, ref, scene_id, error, pause_s is None)
+            await self._step("tried", ref, self._tried, ref, scene_id, error, pause_s is None)
             if pause_s is None:
                 return Outcome(error=error)
             await DBOS.sleep_async(pause_s)
 
+    async def _result(self, handle: WorkflowHandleAsync[Json]) -> Outcome:
+        """How a child ended. One that was cancelled or lost under the engine's hands counts as a
+        fault of ours."""
+        try:
+            ended = await handle.get_result(polling_interval_sec=self._polling_s)
+        except Exception as raised:
+            return Outcome(
+                error=Internal(
+                    f"a part of the workflow did not end well: {raised}", reason="LOST_WORK"
+                )
+            )
+        return Outcome.from_json(ended)
+
     async def _fail(self, ref: RenderRef, error: SoundsightError) -> Outcome:
         """Ends a render with a reason; what is finished is kept."""
-        await self._step("fail", self._enter_failed, ref, error)
+        await self._step("fail", ref, self._enter_failed, ref, error)
         return Outcome(error=error)
 
-    async def _step(self, name: str, work: Step, *args: Any) -> Outcome:
+    async def _step(self, name: str, ref: RenderRef, work: Step, *args: Any) -> Outcome:
         """Runs a step, or returns what was recorded when it ran."""
         recorded: Json = await DBOS.run_step_async(
-            {"name": name, "preemptible": True}, self._guarded, work, *args
+            {"name": name, "preemptible": True}, self._guarded, ref, work, *args
         )
         return Outcome.from_json(recorded)
 
-    async def _guarded(self, work: Step, *args: Any) -> Json:
+    async def _guarded(self, ref: RenderRef, work: Step, *args: Any) -> Json:
         """Does a step's work; what may be expected to go wrong becomes its result."""
         if self._leaving:
             raise asyncio.CancelledError
         task = asyncio.current_task()
         assert task is not None
-        self._steps.add(task)
+        self._steps[task] = ref
         try:
             return Outcome(value=await work(*args)).to_json()
         except RenderEnded:
@@ -300,7 +336,7 @@ class Flow:
                 log.error("step failed", incident=error.metadata["incident"], exc_info=raised)
             return Outcome(error=error).to_json()
         finally:
-            self._steps.discard(task)
+            del self._steps[task]
 
     async def _decide(self, ref: RenderRef, scene_id: str, after: str, starts_chain: bool) -> Json:
         return asdict(await self._filming.decide(ref, scene_id, after, starts_chain=starts_chain))
@@ -339,31 +375,23 @@ def _register(flow: Flow) -> _Registered:
 
     @DBOS.workflow(name="soundsight.render")
     async def render(project: str, name: str, policy: Json) -> Json:
-        outcome = await flow.render(RenderRef(project, name), RetryPolicy(**policy))
-        return outcome.to_json()
+        with flow.running():
+            outcome = await flow.render(RenderRef(project, name), RetryPolicy(**policy))
+            return outcome.to_json()
 
     @DBOS.workflow(name="soundsight.chain")
     async def chain(
         project: str, name: str, scene_ids: list[str], priority: int, policy: Json
     ) -> Json:
-        ref = RenderRef(project, name)
-        outcome = await flow.chain(ref, scene_ids, priority, RetryPolicy(**policy))
-        return outcome.to_json()
+        with flow.running():
+            ref = RenderRef(project, name)
+            outcome = await flow.chain(ref, scene_ids, priority, RetryPolicy(**policy))
+            return outcome.to_json()
 
     @DBOS.workflow(name="soundsight.take")
     async def take(project: str, name: str, decided: Json, attempt: int) -> Json:
-        outcome = await flow.take(RenderRef(project, name), Take(**decided), attempt)
-        return outcome.to_json()
+        with flow.running():
+            outcome = await flow.take(RenderRef(project, name), Take(**decided), attempt)
+            return outcome.to_json()
 
     return _Registered(render, chain, take)
-
-
-async def _result(handle: WorkflowHandleAsync[Json]) -> Outcome:
-    """How a child ended. One that was cancelled or lost under the engine's hands counts as a fault
-    of ours."""
-    try:
-        return Outcome.from_json(await handle.get_result(polling_interval_sec=POLLING_S))
-    except Exception as raised:
-        return Outcome(
-            error=Internal(f"a part of the workflow did not end well: {raised}", reason="LOST_WORK")
-        )
