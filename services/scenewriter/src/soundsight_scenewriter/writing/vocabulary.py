@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -18,7 +18,7 @@ from soundsight_scenewriter.writing.colour import Lch, Rgb, from_hex, to_lch
 TIMES = ("dawn", "day", "golden_hour", "dusk", "night")
 WEATHERS = ("clear", "cloudy", "rain", "fog", "snow", "storm")
 SIZES = ("extreme_close_up", "close_up", "medium", "wide", "extreme_wide")
-NEEDS = ("", "dark", "sun", "moon", "cloud")
+NEEDS = ("", "dark", "open", "sun", "moon", "cloud")
 ENERGIES = ("quiet", "middle", "loud")
 ELSEWHERE = "elsewhere"
 
@@ -116,6 +116,7 @@ class Concept:
     weathers: tuple[str, ...]
     drama: str
     figure: Figure
+    settled: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,15 +196,21 @@ class Vocabulary:
     sizes: Mapping[str, CameraWord]
     angles: Mapping[str, CameraWord]
     wishes: tuple[Wish, ...]
+    fillers: frozenset[str]
     colours: tuple[NamedColour, ...]
     arcs: Mapping[str, Mapping[str, tuple[str, ...]]]
     weather_lines: Mapping[str, tuple[str, ...]]
     time_lines: Mapping[str, tuple[str, ...]]
+    clear_time_lines: Mapping[str, tuple[str, ...]]
     energy_lines: Mapping[str, tuple[str, ...]]
     back_lines: tuple[str, ...]
     title_patterns: tuple[str, ...]
     title_hours: Mapping[str, str]
-    figure_actions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    figure_actions: Mapping[str, tuple[str, ...]]
+    must_have_actions: tuple[str, ...]
+    time_phrases: Mapping[str, str]
+    weather_phrases: Mapping[str, str]
+    negatives: tuple[str, ...]
 
 
 def _table(name: str) -> dict[str, Any]:
@@ -267,6 +274,7 @@ def _check(vocabulary: Vocabulary) -> None:
     for concept in vocabulary.concepts:
         require(concept.drama in vocabulary.arcs, f"{concept.id} has no drama {concept.drama}")
         require(set(concept.worlds) <= set(vocabulary.worlds), f"{concept.id}: unknown world")
+        require(set(concept.settled) <= set(concept.worlds), f"{concept.id}: unknown settled")
         require(set(concept.genres) <= set(vocabulary.families), f"{concept.id}: unknown genre")
         require(set(concept.clock) <= set(TIMES), f"{concept.id}: unknown time")
         require(set(concept.weathers) <= set(WEATHERS), f"{concept.id}: unknown weather")
@@ -286,7 +294,8 @@ def vocabulary() -> Vocabulary:
     names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".toml"))
     worlds = [_world(_table(f"worlds/{name}")) for name in names]
     camera, atmosphere = _table("camera.toml"), _table("atmosphere.toml")
-    titles = _table("titles.toml")
+    prompts = _table("prompts.toml")
+    titles, wishes = _table("titles.toml"), _table("wishes.toml")
     made = Vocabulary(
         worlds={world.name: world for world in worlds},
         families={
@@ -298,16 +307,22 @@ def vocabulary() -> Vocabulary:
         moves=_camera(camera["moves"]),
         sizes=_camera(camera["sizes"]),
         angles=_camera(camera["angles"]),
-        wishes=tuple(Wish(**_frozen(row)) for row in _table("wishes.toml")["wish"]),
+        wishes=tuple(Wish(**_frozen(row)) for row in wishes["wish"]),
+        fillers=frozenset(wishes["fillers"].split()),
         colours=tuple(_colours(_table("colours.toml"))),
         arcs=_frozen(_table("arcs.toml")),
         weather_lines=_frozen(atmosphere["weather"]),
         time_lines=_frozen(atmosphere["time"]),
+        clear_time_lines=_frozen(atmosphere["clear_time"]),
         energy_lines=_frozen(atmosphere["energy"]),
         back_lines=_frozen(atmosphere["back"]["opening"]),
         title_patterns=_frozen(titles["patterns"]),
         title_hours=titles["hours"],
         figure_actions=_frozen(_table("figures.toml")),
+        must_have_actions=_frozen(prompts["must_have"]["actions"]),
+        time_phrases=prompts["times"],
+        weather_phrases=prompts["weathers"],
+        negatives=_frozen(prompts["negative"]),
     )
     _check(made)
     return made

@@ -22,18 +22,6 @@ from soundsight_scenewriter.writing.vocabulary import (
 _WORD = re.compile(r"[^\W_]+(?:['&-][^\W_]+)*")
 _CLAUSE_END = re.compile(r"[.,;:!?\n]|\band\b|\bthen\b|\bbut\b")
 _NEGATIONS = frozenset({"no", "not", "without", "never", "less", "stop", "fewer", "remove", "drop"})
-# Words that carry nothing that could be filmed.
-_FILLERS = frozenset(
-    """a an the it its it's this that these those is are be been was were make makes made let lets
-    give gives get gets have has had with in on at of to from for by into onto over under near as
-    more most very much little bit some any please can could would should will want wants like
-    looks look feel feels feeling style mood shot scene picture image video film camera frame
-    colour color colours colors tone tones light lighting set setting place there here them they
-    him her his their he she we i you my our your us all so just than too only add show put use
-    change turn keep same one while when where which who and or then but of no not without never
-    less stop fewer remove drop go goes going come comes coming time up down out off through
-    """.split()
-)
 
 
 @dataclass(slots=True)
@@ -103,6 +91,7 @@ def understand(text: str) -> Understood:
     """Reads a text: later words win over earlier ones, a negation before a word turns it round."""
     found = Understood()
     lexicon = _lexicon()
+    fillers = vocabulary().fillers
     longest = max(len(phrase) for phrase in lexicon)
     for words in _clauses(text):
         index, unknown = 0, []
@@ -115,7 +104,7 @@ def understand(text: str) -> Understood:
                     index += length
                     break
             else:
-                if words[index] not in _FILLERS:
+                if words[index] not in fillers:
                     unknown.append(words[index])
                 index += 1
         if unknown:
@@ -154,5 +143,6 @@ def _note_wish(found: Understood, wish: Wish, *, negated: bool) -> None:
 
 def content_words(text: str) -> set[str]:
     """The words of a text that carry meaning, lower case, a plural s taken off."""
-    words = (word for word in _WORD.findall(text.lower()) if word not in _FILLERS)
+    fillers = vocabulary().fillers
+    words = (word for word in _WORD.findall(text.lower()) if word not in fillers)
     return {word[:-1] if len(word) > 3 and word.endswith("s") else word for word in words}

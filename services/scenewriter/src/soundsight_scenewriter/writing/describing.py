@@ -1,0 +1,220 @@
+"""Says what is seen in each shot, in one or two sentences, and never the same twice in a film."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import replace
+
+from soundsight_scenewriter.brief import CastMember
+from soundsight_scenewriter.dice import Dice
+from soundsight_scenewriter.texts import as_sentence, capitalised
+from soundsight_scenewriter.writing.film import Staging, Words
+from soundsight_scenewriter.writing.staging import Sky, holds
+from soundsight_scenewriter.writing.vocabulary import Vignette, Vocabulary, World
+from soundsight_scenewriter.writing.wishes import content_words
+
+_RECENT_SUBJECTS = 8
+_RECENT_LINES = 6
+_ATTEMPTS = 40
+_BARE_SHARE = 0.12
+_QUIET_BELOW, _LOUD_FROM = 0.36, 0.66
+
+
+class Describer:
+    """Draws vignettes and lines from the tables, the least used first, for one film.
+
+    `drawn_only` leaves out what a program cannot draw; nothing is shown that has a word of
+    `banned` in it, unless a world has nothing else.
+    """
+
+    def __init__(
+        self, tables: Vocabulary, dice: Dice, *, drawn_only: bool, banned: Set[str] = frozenset()
+    ) -> None:
+        self._tables = tables
+        self._dice = dice
+        self._drawn_only = drawn_only
+        self._banned = banned
+        self._uses: Counter[str] = Counter()
+        self._subjects: list[str] = []
+        self._lines: list[str] = []
+        self._seen: set[str] = set()
+
+    def opening(self, staging: Staging) -> Words:
+        """A section's first shot: it shows the place by its name."""
+        place = staging.place
+        if staging.occurrence == 1:
+            action = self._least_used(place.actions, place.id)
+            first = f"{capitalised(place.name)} {action}."
+            return self._finish(staging, place.name, action, first)
+        vignette, action = self._vignette(staging)
+        pattern = self._least_used(self._tables.back_lines, "back")
+        first = pattern.format(
+            place=place.name,
+            Place=capitalised(place.name),
+            subject=vignette.subject,
+            action=action,
+        )
+        return self._finish(staging, vignette.subject, action, first)
+
+    def shot(self, staging: Staging) -> Words:
+        """An ordinary shot."""
+        for _ in range(_ATTEMPTS):
+            vignette, action = self._vignette(staging)
+            words = self._finish(
+                staging, vignette.subject, action, f"{capitalised(vignette.subject)} {action}."
+            )
+            if words.description:
+                return words
+        return self._last_resort(staging)
+
+    def figure(self, staging: Staging, member: CastMember) -> Words:
+        """A shot of somebody who recurs."""
+        actions = self._tables.figure_actions[_level(staging.drive)]
+        action = self._least_used(actions, f"figure {_level(staging.drive)}")
+        return self.given(staging, member.name, action, (member.id,))
+
+    def given(
+        self, staging: Staging, subject: str, action: str, cast_ids: tuple[str, ...] = ()
+    ) -> Words:
+        """A shot of what somebody asked for, or of a figure."""
+        first = as_sentence(f"{subject} {action}".strip())
+        return self._finish(staging, subject, action, first, cast_ids)
+
+    def take(self, words: Words, number: int) -> Words:
+        """A further take of a shot; `number` counts its takes from 1."""
+        what = f"{words.subject} {words.action}".strip().rstrip(".")
+        again = f"The same shot goes on, take {number}: {what}. {words.detail}".strip()
+        taken = replace(words, description=again)
+        return self._numbered(taken) if again in self._seen else self._keep(taken)
+
+    def _finish(
+        self,
+        staging: Staging,
+        subject: str,
+        action: str,
+        first: str,
+        cast_ids: tuple[str, ...] = (),
+    ) -> Words:
+        """Adds a second sentence that makes the description new.
+
+        The description is empty when even that cannot be done for an ordinary shot.
+        """
+        if first not in self._seen and self._dice.unit() < _BARE_SHARE:
+            return self._keep(Words(subject, action, "", first, cast_ids))
+        for line, detail in self._details(staging, subject):
+            description = f"{first} {detail}"
+            if description not in self._seen:
+                self._uses[f"line {line}"] += 1
+                self._uses[f"said {detail}"] += 1
+                self._lines.append(line)
+                return self._keep(Words(subject, action, detail, description, cast_ids))
+        if cast_ids or staging.opens_section:
+            return self._numbered(Words(subject, action, "", first, cast_ids))
+        return Words(subject, action, "", "", cast_ids)
+
+    def _keep(self, words: Words) -> Words:
+        self._seen.add(words.description)
+        self._subjects.append(words.subject)
+        return words
+
+    def _numbered(self, words: Words) -> Words:
+        """Tells repeats apart by counting them: only films of many hundred shots come here."""
+        count = 2
+        while f"{words.description} (no. {count})" in self._seen:
+            count += 1
+        return self._keep(replace(words, description=f"{words.description} (no. {count})"))
+
+    def _last_resort(self, staging: Staging) -> Words:
+        for vignette in staging.place.world.vignettes:
+            for action in vignette.actions:
+                first = f"{capitalised(vignette.subject)} {action}."
+                words = self._finish(staging, vignette.subject, action, first)
+                if words.description:
+                    return words
+        vignette, action = self._vignette(staging)
+        first = f"{capitalised(vignette.subject)} {action}."
+        return self._numbered(Words(vignette.subject, action, "", first))
+
+    def _vignette(self, staging: Staging) -> tuple[Vignette, str]:
+        """A vignette that suits place, sky, size and energy, and one of its actions."""
+        world = staging.place.world
+        sky = Sky(staging.time, staging.weather)
+        possible = [
+            vignette
+            for vignette in world.vignettes
+            if (vignette.drawn or not self._drawn_only)
+            and holds(vignette.needs, world, sky)
+            and not self._is_banned(vignette.subject)
+        ] or list(world.vignettes)
+        recent = self._subjects[-min(_RECENT_SUBJECTS, len(possible) // 2) :] or [""]
+        fresh = [vignette for vignette in possible if vignette.subject not in recent] or possible
+        weights = [
+            _fit(vignette.energy, staging.drive)
+            * (1.0 if staging.camera.size in vignette.sizes else 0.15)
+            / (1.0 + self._uses[f"{world.name} {vignette.subject}"]) ** 2
+            for vignette in fresh
+        ]
+        chosen = self._dice.weighted(fresh, weights)
+        self._uses[f"{world.name} {chosen.subject}"] += 1
+        actions = [a for a in chosen.actions if not self._is_banned(a)] or chosen.actions
+        return chosen, self._least_used(actions, f"{world.name} {chosen.subject} does")
+
+    def _details(self, staging: Staging, subject: str) -> Iterator[tuple[str, str]]:
+        """Second sentences that fit, as (line, sentence): new ones first, then old ones again."""
+        world = staging.place.world
+        lines = list(world.lines)
+        if world.has_sky:
+            lines += self._tables.weather_lines[staging.weather]
+            lines += self._tables.time_lines[staging.time]
+            if staging.weather == "clear":
+                lines += self._tables.clear_time_lines[staging.time]
+        lines += self._tables.energy_lines[_level(staging.drive)]
+        recent = set(self._lines[-_RECENT_LINES:])
+        ranked = sorted(
+            (line for line in self._dice.shuffled(lines) if not self._is_banned(line)),
+            key=lambda line: (line in recent, self._uses[f"line {line}"]),
+        )
+        said = content_words(subject)
+        for again in (False, True):
+            for line in ranked:
+                for surface, far in self._world_words(world, said | content_words(line)):
+                    detail = line.format(
+                        surface=surface,
+                        far=far,
+                        Surface=capitalised(surface),
+                        Far=capitalised(far),
+                    )
+                    if (self._uses[f"said {detail}"] > 0) is again:
+                        yield line, detail
+                    if "{" not in line:
+                        break
+
+    def _world_words(self, world: World, said: Set[str]) -> Iterator[tuple[str, str]]:
+        """Pairs of words of the world, those that the sentence already has left out."""
+        surfaces = [word for word in world.surfaces if not content_words(word) & said]
+        far = [word for word in world.far if not content_words(word) & said]
+        for surface in self._dice.shuffled(surfaces or world.surfaces):
+            for distance in self._dice.shuffled(far or world.far):
+                yield surface, distance
+
+    def _least_used(self, options: Sequence[str], what: str) -> str:
+        """One of the options used least so far."""
+        least = min(self._uses[f"{what}: {option}"] for option in options)
+        chosen = self._dice.pick([o for o in options if self._uses[f"{what}: {o}"] == least])
+        self._uses[f"{what}: {chosen}"] += 1
+        return chosen
+
+    def _is_banned(self, text: str) -> bool:
+        return bool(self._banned) and bool(content_words(text) & self._banned)
+
+
+def _level(drive: float) -> str:
+    if drive < _QUIET_BELOW:
+        return "quiet"
+    return "loud" if drive >= _LOUD_FROM else "middle"
+
+
+def _fit(suits: tuple[float, float], drive: float) -> float:
+    distance = max(suits[0] - drive, drive - suits[1], 0.0)
+    return max(0.003, 1.0 - 5.0 * distance)

@@ -1,0 +1,140 @@
+"""The rules writer: the whole film from a plan, by tables, arithmetic and seeded chance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from soundsight_scenewriter.backend import Backend
+from soundsight_scenewriter.brief import Brief
+from soundsight_scenewriter.dice import Dice
+from soundsight_scenewriter.planning.pacing import intensity
+from soundsight_scenewriter.planning.types import Plan
+from soundsight_scenewriter.song import CurveName, Song, steps
+from soundsight_scenewriter.timeline import Timeline
+from soundsight_scenewriter.writing.casting import cast_shots
+from soundsight_scenewriter.writing.concepts import Outline, outline
+from soundsight_scenewriter.writing.describing import Describer
+from soundsight_scenewriter.writing.film import Film, FilmScene, Staging, Words
+from soundsight_scenewriter.writing.places import Strand, has_structure, strand_at
+from soundsight_scenewriter.writing.prompts import compose_prompt, negative_prompt
+from soundsight_scenewriter.writing.staging import ShotMusic, section_palette, skies, stage
+from soundsight_scenewriter.writing.vocabulary import vocabulary
+
+_SAMPLES_PER_SHOT = 5
+
+
+def write_film(
+    song: Song, timeline: Timeline, plan: Plan, brief: Brief, backend: Backend, seed: int
+) -> Film:
+    """Writes a film: a treatment, and one scene per take of the plan.
+
+    The same arguments give the same film; different songs give different ones.
+    """
+    tables = vocabulary()
+    # Chance depends on the song's content, so that one seed does not give every song one film.
+    dice = Dice(seed, "film", song.digest())
+    line = outline(song, brief, backend, tables, dice)
+    music = listen(song, timeline, plan, line.parts)
+    staged = _stage(song, line, music, brief, dice)
+    describer = Describer(
+        tables,
+        dice.child("words"),
+        drawn_only=not backend.reads_words,
+        banned=line.wanted.banned_words,
+    )
+    parts_played = cast_shots(staged, line, brief, backend, tables, dice.child("cast"))
+    told: list[Words] = []
+    for index, staging in enumerate(staged):
+        role = parts_played.get(index)
+        if role is not None and role.member is not None:
+            told.append(describer.figure(staging, role.member))
+        elif role is not None:
+            told.append(describer.given(staging, role.subject, role.action))
+        elif staging.opens_section:
+            told.append(describer.opening(staging))
+        else:
+            told.append(describer.shot(staging))
+
+    treatment = line.treatment
+    cast = {member.id: member for member in treatment.cast}
+    negative = negative_prompt(brief.never_show, backend, tables)
+    scenes = []
+    for index, take in enumerate(plan.takes):
+        staging, words = staged[take.shot_index], told[take.shot_index]
+        if take.take_index > 0:
+            words = describer.take(words, take.take_index + 1)
+        prompt = compose_prompt(
+            staging,
+            words,
+            look=treatment.look,
+            period=treatment.period,
+            cast=cast,
+            backend=backend,
+            tables=tables,
+        )
+        scene_seed = dice.child("noise", index).seed63()
+        scenes.append(FilmScene(staging, words, prompt, negative, scene_seed))
+    return Film(treatment, tuple(scenes), line.notes)
+
+
+def listen(song: Song, timeline: Timeline, plan: Plan, parts: Sequence[Strand]) -> list[ShotMusic]:
+    """What the music does in each shot: how much it drives, and how loud it is."""
+    starts = np.array([shot.start_frame for shot in plan.shots]) * timeline.frame_s
+    ends = np.array([shot.end_frame for shot in plan.shots]) * timeline.frame_s
+    ways = (steps(_SAMPLES_PER_SHOT, 1.0) + 0.5) / _SAMPLES_PER_SHOT
+    times = (starts[:, None] + (ends - starts)[:, None] * ways).astype(np.float64)
+    drives = intensity(song, times.ravel()).reshape(times.shape).mean(axis=1)
+    curve = song.curves.get(CurveName.ENERGY)
+    music: list[ShotMusic] = []
+    for index, shot in enumerate(plan.shots):
+        section = song.sections[shot.section_index]
+        middle_s = float(times[index, _SAMPLES_PER_SHOT // 2])
+        if has_structure(song):
+            # The planner's own sections, whose starts lie on the pulse.
+            strand = shot.section_index
+        else:
+            strand = strand_at(parts, middle_s)
+        energy = float(curve.at(times[index]).mean()) if curve else section.energy
+        music.append(
+            ShotMusic(
+                strand_index=strand,
+                section_index=shot.section_index,
+                opens=not music or music[-1].strand_index != strand,
+                drive=float(drives[index]),
+                energy=energy,
+            )
+        )
+    return music
+
+
+def _stage(
+    song: Song, line: Outline, music: Sequence[ShotMusic], brief: Brief, dice: Dice
+) -> list[Staging]:
+    tables = vocabulary()
+    sky_of = skies(
+        song,
+        line.parts,
+        line.treatment.places,
+        line.place_of,
+        line.concept,
+        line.strand_wishes,
+        line.wanted.banned,
+    )
+    palettes = [
+        section_palette(song, section.index, line.treatment.palette, graded=not brief.palette)
+        for section in song.sections
+    ]
+    return stage(
+        song,
+        tables,
+        music,
+        line.parts,
+        line.treatment.places,
+        line.place_of,
+        sky_of,
+        palettes,
+        line.strand_wishes,
+        dice.child("staging"),
+    )

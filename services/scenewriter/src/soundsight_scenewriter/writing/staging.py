@@ -1,0 +1,285 @@
+"""Stages each shot: hour, weather, camera, colours, fullness and movement.
+
+A section keeps its hour and weather; the film's clock moves on from section to section, and a
+place that returns is never the same twice. The camera's move and size change at every cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from soundsight_scenewriter.dice import Dice
+from soundsight_scenewriter.song import Song
+from soundsight_scenewriter.writing.colour import Rgb
+from soundsight_scenewriter.writing.film import Camera, Place, Staging
+from soundsight_scenewriter.writing.palette import grade
+from soundsight_scenewriter.writing.places import Strand
+from soundsight_scenewriter.writing.taste import nearest_mood
+from soundsight_scenewriter.writing.vocabulary import (
+    SIZES,
+    TIMES,
+    WEATHERS,
+    CameraWord,
+    Concept,
+    Vocabulary,
+    World,
+)
+from soundsight_scenewriter.writing.wishes import Understood
+
+# How much a wish of the brief for a move, size or angle weighs against the music's own.
+_WISHED = 6.0
+_JUST_SEEN = 0.35
+_DENSITY_PER_RETURN = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Sky:
+    """Hour and weather of a section."""
+
+    time: str
+    weather: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShotMusic:
+    """What the music does in one shot. `drive` and `energy` are 0 to 1."""
+
+    strand_index: int
+    section_index: int
+    opens: bool
+    drive: float
+    energy: float
+
+
+def skies(
+    song: Song,
+    parts: Sequence[Strand],
+    places: Sequence[Place],
+    place_of: Mapping[str, int],
+    concept: Concept,
+    wishes: Sequence[Understood],
+    banned: Understood,
+) -> list[Sky]:
+    """The sky of each strand. `wishes[i]` is what was asked for strand i, `banned` never shown."""
+    latest: dict[int, list[Sky]] = {}
+    made = []
+    for index, (part, wish) in enumerate(zip(parts, wishes, strict=True)):
+        place = place_of[part.label]
+        progress = (part.start_s + part.end_s) / 2.0 / song.duration_s
+        world = places[place].world
+        hours = _allowed(concept.clock, world.times, TIMES, banned.not_times, wish.not_times)
+        weathers = _allowed(
+            concept.weathers, world.weathers, WEATHERS, banned.not_weathers, wish.not_weathers
+        )
+        time = wish.time or hours[min(len(hours) - 1, int(progress * len(hours)))]
+        weather = wish.weather or weathers[min(len(weathers) - 1, int(progress * len(weathers)))]
+        before = latest.setdefault(place, [])
+        chosen = Sky(time, weather)
+        if before and chosen == before[-1] and parts[index - 1].label != part.label:
+            chosen = _changed(chosen, before, hours, weathers, wish, index)
+        before.append(chosen)
+        made.append(chosen)
+    return made
+
+
+def _allowed(
+    wanted: Sequence[str],
+    fitting: Mapping[str, float],
+    every: Sequence[str],
+    banned: set[str],
+    unwished: set[str],
+) -> list[str]:
+    """The film's own choices that the world knows and nobody forbade, else any that remain."""
+    out = banned | unwished
+    choices = [name for name in wanted if name in fitting and name not in out]
+    fallback = sorted((name for name in fitting if name not in out), key=lambda n: -fitting[n])
+    return choices or fallback[:2] or [name for name in every if name not in out] or [*wanted]
+
+
+def _changed(
+    same: Sky,
+    before: Sequence[Sky],
+    hours: Sequence[str],
+    weathers: Sequence[str],
+    wish: Understood,
+    salt: int,
+) -> Sky:
+    """Another sky than the place had last, one that it never had if there is one."""
+    options = [
+        Sky(time, weather)
+        for time in ([wish.time] if wish.time else hours)
+        for weather in ([wish.weather] if wish.weather else weathers)
+    ]
+    others = [sky for sky in dict.fromkeys(options) if sky != same]
+    unseen = [sky for sky in others if sky not in before]
+    # The same hour in other weather is the smaller jump.
+    near = [sky for sky in unseen if sky.time == same.time]
+    pool = near or unseen or others
+    return pool[salt % len(pool)] if pool else same
+
+
+class CameraCrew:
+    """Chooses the camera of each shot; neighbours differ in move and in size."""
+
+    def __init__(self, tables: Vocabulary, dice: Dice) -> None:
+        self._tables = tables
+        self._dice = dice
+        self._moves: list[str] = []
+        self._sizes: list[str] = []
+        self._angles: list[str] = []
+
+    def next(self, drive: float, *, opens: bool, wish: Understood) -> Camera:
+        """The camera of the next shot; the first of a section shows the place."""
+        size = self._size(drive, opens=opens, wish=wish)
+        move = self._move(drive, size, wish)
+        angle = self._angle(drive, size, wish)
+        self._moves.append(move)
+        self._sizes.append(size)
+        self._angles.append(angle)
+        return Camera(move, size, angle, self._tables.sizes[size].lens_mm)
+
+    def _size(self, drive: float, *, opens: bool, wish: Understood) -> str:
+        words = [
+            word
+            for word in self._tables.sizes.values()
+            if word.name not in self._sizes[-1:] and (not opens or "wide" in word.name)
+        ]
+        words = words or [w for w in self._tables.sizes.values() if w.name not in self._sizes[-1:]]
+        weights = []
+        for word in words:
+            weight = word.weight * _fit(word, drive)
+            if word.name in self._sizes[-2:]:
+                weight *= _JUST_SEEN
+            if wish.size_step:
+                # One step closer or wider: the smaller or larger half of the scale.
+                weight *= 2.0 ** (wish.size_step * (SIZES.index(word.name) - 2))
+            weights.append(weight * (_WISHED if word.name == wish.size else 1.0))
+        return self._dice.weighted(words, weights).name
+
+    def _move(self, drive: float, size: str, wish: Understood) -> str:
+        words = [
+            word
+            for word in self._tables.moves.values()
+            if word.name not in self._moves[-1:] and size in word.sizes
+        ]
+        weights = [
+            word.weight
+            * _fit(word, drive)
+            * (_JUST_SEEN if word.name in self._moves[-3:] else 1.0)
+            * (_WISHED if word.name == wish.move else 1.0)
+            for word in words
+        ]
+        return self._dice.weighted(words, weights).name
+
+    def _angle(self, drive: float, size: str, wish: Understood) -> str:
+        words = [
+            word
+            for word in self._tables.angles.values()
+            # From the air there are no close-ups.
+            if word.name != "aerial" or size in ("wide", "extreme_wide")
+        ]
+        weights = [
+            word.weight
+            * _fit(word, drive)
+            * (_JUST_SEEN if word.name in self._angles[-1:] else 1.0)
+            * (_WISHED if word.name == wish.angle else 1.0)
+            for word in words
+        ]
+        return self._dice.weighted(words, weights).name
+
+
+def _fit(word: CameraWord, drive: float) -> float:
+    low, high = word.energy
+    distance = max(low - drive, drive - high, 0.0)
+    return max(0.03, 1.0 - 4.0 * distance)
+
+
+def section_palette(
+    song: Song, section_index: int, palette: Sequence[Rgb], *, graded: bool
+) -> tuple[Rgb, ...]:
+    """The film's palette as the section's mood tints it: glad is lighter and warmer, loud stronger.
+
+    Moods are taken relative to the song's own, so that a film keeps its key and still moves.
+    """
+    if not graded:
+        return tuple(palette)
+    section = song.sections[section_index]
+    valence = section.valence - song.valence
+    energies = [part.energy for part in song.sections]
+    energy = section.energy - sum(energies) / len(energies)
+    return grade(
+        palette,
+        lightness=_bounded(2.5 * valence + 0.6 * energy),
+        chroma=_bounded(1.6 * energy),
+        warmth=_bounded(3.0 * valence),
+    )
+
+
+def _bounded(value: float) -> float:
+    return min(1.0, max(-1.0, value))
+
+
+def stage(
+    song: Song,
+    tables: Vocabulary,
+    music: Sequence[ShotMusic],
+    parts: Sequence[Strand],
+    places: Sequence[Place],
+    place_of: Mapping[str, int],
+    sky_of: Sequence[Sky],
+    palettes: Sequence[tuple[Rgb, ...]],
+    wishes: Sequence[Understood],
+    dice: Dice,
+) -> list[Staging]:
+    """Stages all shots in order. `palettes` are per section, `wishes` and `sky_of` per strand."""
+    crew = CameraCrew(tables, dice.child("camera"))
+    moods: dict[int, str] = {}
+    staged = []
+    for shot in music:
+        part, wish = parts[shot.strand_index], wishes[shot.strand_index]
+        section = song.sections[shot.section_index]
+        place = places[place_of[part.label]]
+        sky = sky_of[shot.strand_index]
+        if shot.strand_index not in moods:
+            near = nearest_mood(
+                tables, section.valence + wish.valence, section.arousal + wish.arousal
+            )
+            moods[shot.strand_index] = dice.child("mood", shot.strand_index).pick(near.words)
+        density = 0.25 + 0.5 * shot.energy + _DENSITY_PER_RETURN * (part.occurrence - 1)
+        staged.append(
+            Staging(
+                place=place,
+                section_index=shot.section_index,
+                occurrence=part.occurrence,
+                opens_section=shot.opens,
+                time=sky.time,
+                weather=sky.weather,
+                camera=crew.next(shot.drive, opens=shot.opens, wish=wish),
+                palette=palettes[shot.section_index],
+                mood=wish.mood or moods[shot.strand_index],
+                density=_unit(density + dice.between(-0.06, 0.06) + wish.density),
+                motion=_unit(0.1 + 0.85 * shot.drive + wish.motion),
+                drive=shot.drive,
+            )
+        )
+    return staged
+
+
+def _unit(value: float) -> float:
+    """Bounded to 0..1 and rounded, so that equal looks give equal clip keys."""
+    return round(min(1.0, max(0.0, value)), 3)
+
+
+def holds(needs: str, world: World, sky: Sky) -> bool:
+    """Whether what a vignette needs is so (see city.toml)."""
+    if not needs or not world.has_sky:
+        return True
+    open_sky = sky.weather in ("clear", "cloudy")
+    return {
+        "dark": sky.time != "day",
+        "open": open_sky,
+        "sun": sky.time in ("dawn", "day", "golden_hour") and open_sky,
+        "moon": sky.time in ("night", "dusk") and open_sky,
+        "cloud": sky.weather in ("cloudy", "rain", "storm"),
+    }[needs]

@@ -1,0 +1,136 @@
+"""Writes the treatment: title, logline, look, cast, motifs and the arc over the sections."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from soundsight_scenewriter.brief import Brief, CastMember
+from soundsight_scenewriter.dice import Dice
+from soundsight_scenewriter.song import Function, Song
+from soundsight_scenewriter.texts import as_sentence, capitalised, clean
+from soundsight_scenewriter.writing.film import Place
+from soundsight_scenewriter.writing.places import Strand, strand_at
+from soundsight_scenewriter.writing.taste import Taste, leading_family, nearest_mood
+from soundsight_scenewriter.writing.vocabulary import Concept, Vocabulary
+
+_LOGLINE_CHARACTERS = 300
+_ARC_CHARACTERS = 400
+_LOUD_FROM = 0.65
+_MOTIFS = 2
+_SENTENCE_END = re.compile(r"(?<=[.!?…])\s+")
+
+
+def write_title(
+    song: Song, tables: Vocabulary, concept: Concept, mood: Taste, hour: str, dice: Dice
+) -> str:
+    """The song's own title, else one made from mood and concept."""
+    if song.title:
+        return song.title
+    adjectives = nearest_mood(tables, mood.valence, mood.arousal).adjectives
+    noun, other, *_ = dice.shuffled(concept.nouns)
+    # Two words of a noun are a title already: a third would be one too many.
+    patterns = [
+        pattern
+        for pattern in tables.title_patterns
+        if "{adjective}" not in pattern or " " not in noun
+    ]
+    pattern = dice.pick(patterns)
+    return pattern.format(
+        adjective=dice.pick(adjectives), noun=noun, other=other, hour=tables.title_hours[hour]
+    ).replace("The The ", "The ")
+
+
+def sentences(text: str) -> list[str]:
+    """A text's sentences."""
+    return [part.strip() for part in _SENTENCE_END.split(text) if part.strip()]
+
+
+def write_logline(concept: Concept, places: Sequence[Place], told: str, dice: Dice) -> str:
+    """One sentence that tells the film: the first of a story that was given, else the concept's."""
+    if told:
+        return clean(sentences(told)[0], _LOGLINE_CHARACTERS)
+    main, second = places[0].name, places[min(1, len(places) - 1)].name
+    return dice.pick(concept.loglines).format(
+        a=main, b=second, A=capitalised(main), B=capitalised(second)
+    )
+
+
+def write_look(tables: Vocabulary, mood: Taste, style: str, dice: Dice) -> str:
+    """Light, texture and lens of the leading genre, after the caller's own style."""
+    family = leading_family(tables, mood.families)
+    made = "; ".join((dice.pick(family.light), dice.pick(family.texture), dice.pick(family.lens)))
+    return f"{style.rstrip('.')}; {made}" if style else made
+
+
+def write_period(tables: Vocabulary, mood: Taste, dice: Dice) -> str:
+    """When the film plays."""
+    return dice.pick(leading_family(tables, mood.families).periods)
+
+
+def write_cast(brief: Brief, concept: Concept, *, films_people: bool) -> tuple[CastMember, ...]:
+    """The caller's cast, else the concept's figure where people can be filmed."""
+    if brief.cast:
+        return brief.cast
+    if not films_people:
+        return ()
+    figure = concept.figure
+    return (CastMember("cast-1", figure.name, figure.look, figure.wardrobe),)
+
+
+def write_motifs(concept: Concept, brief: Brief, dice: Dice) -> tuple[str, ...]:
+    """What must be seen by the caller's wish, then two things of the concept's."""
+    return (*brief.must_have, *dice.shuffled(concept.motifs)[:_MOTIFS])
+
+
+def write_arc(
+    song: Song,
+    tables: Vocabulary,
+    concept: Concept,
+    parts: Sequence[Strand],
+    places: Sequence[Place],
+    place_of: Mapping[str, int],
+    brief: Brief,
+    told: str,
+) -> tuple[str, ...]:
+    """What each section tells: the caller's wish, the given story's share, or the drama's lines."""
+    story = _spread(sentences(told), len(song.sections))
+    used: Counter[str] = Counter()
+    arc = []
+    for section in song.sections:
+        middle_s = (section.start_s + section.end_s) / 2.0
+        place = places[place_of[parts[strand_at(parts, middle_s)].label]]
+        wished = brief.section_wishes.get(section.index, "")
+        heard = song.concept_sections.get(section.index, "") if brief.reads_concept else ""
+        given = " ".join(text for text in (wished, story[section.index] or heard) if text)
+        if given:
+            arc.append(as_sentence(clean(given, _ARC_CHARACTERS)))
+            continue
+        loud = section.energy >= _LOUD_FROM
+        kind = _function(section.function, loud=loud)
+        lines = tables.arcs[concept.drama][kind]
+        more = tables.arcs["again"]["loud" if loud else "quiet"]
+        pool = f"again {loud}"
+        if used[kind] < len(lines):
+            line = lines[used[kind]]
+            used[kind] += 1
+        else:
+            line = more[used[pool] % len(more)]
+            used[pool] += 1
+        arc.append(line.format(place=place.name, Place=capitalised(place.name)))
+    return tuple(arc)
+
+
+def _function(function: Function, *, loud: bool) -> str:
+    if function is Function.UNKNOWN:
+        return "chorus" if loud else "verse"
+    return str(function)
+
+
+def _spread(told: Sequence[str], sections: int) -> list[str]:
+    """Sentences of a story over the sections, in order; empty where there are too few."""
+    shares: list[list[str]] = [[] for _ in range(sections)]
+    for index, sentence in enumerate(told):
+        shares[index * sections // len(told)].append(sentence)
+    return [" ".join(share) for share in shares]
