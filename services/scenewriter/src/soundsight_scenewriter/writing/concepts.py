@@ -14,6 +14,7 @@ from soundsight_scenewriter.writing.film import Treatment
 from soundsight_scenewriter.writing.palette import choose_palette, given_palette
 from soundsight_scenewriter.writing.places import (
     Strand,
+    drives_of_places,
     make_places,
     place_of_labels,
     strands,
@@ -71,7 +72,9 @@ def outline(song: Song, brief: Brief, backend: Backend, tables: Vocabulary, dice
     )
     parts = strands(song)
     place_of = place_of_labels(song, parts)
-    places = make_places(max(place_of.values()) + 1, ranked, worlds, dice.child("places"))
+    places = make_places(
+        drives_of_places(song, parts, place_of), ranked, worlds, dice.child("places")
+    )
     told = brief.story or (song.concept_summary if brief.reads_concept else "")
     treatment = Treatment(
         title=write_title(song, tables, concept, mood, concept.clock[-1], dice.child("title")),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import replace
 
 from soundsight_scenewriter.brief import CastMember
@@ -80,6 +80,23 @@ class Describer:
         """A shot of what somebody asked for, or of a figure."""
         first = as_sentence(f"{subject} {action}".strip())
         return self._finish(staging, subject, action, first, cast_ids)
+
+    def retell(self, staging: Staging, words: Words, about: str) -> Words:
+        """The same subject and action anew; `about` is `weather`, `time` or empty: what to say."""
+        first = as_sentence(f"{words.subject} {words.action}".strip())
+        for line, detail in self._details(staging, words.subject):
+            if about == "weather" and line not in self._tables.weather_lines[staging.weather]:
+                continue
+            if about == "time" and line not in self._tables.time_lines[staging.time]:
+                continue
+            description = f"{first} {detail}"
+            if description not in self._seen:
+                return self._keep(replace(words, detail=detail, description=description))
+        return self._numbered(replace(words, detail="", description=first))
+
+    def remember(self, descriptions: Iterable[str]) -> None:
+        """Scenes that exist already: nothing that is told from now on is like one of them."""
+        self._seen.update(descriptions)
 
     def take(self, words: Words, number: int) -> Words:
         """A further take of a shot; `number` counts its takes from 1."""

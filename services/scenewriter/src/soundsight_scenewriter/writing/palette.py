@@ -16,8 +16,8 @@ MOST_COLOURS = 5
 _HUE_TURN = 14.0
 _WARM_HUE, _COLD_HUE = 55.0, 250.0
 # A grade moves colours by at most this much, or the film falls apart.
-_GRADE_LIGHTNESS = 0.05
-_GRADE_CHROMA = 0.22
+GRADE_LIGHTNESS = 0.05
+GRADE_CHROMA = 0.22
 _GRADE_HUE = 9.0
 _GENRE_GAIN = 1.6
 
@@ -140,7 +140,7 @@ def _toward_temperature(shade: Lch, degrees: float) -> Lch:
 def grade(
     palette: Sequence[Rgb], *, lightness: float, chroma: float, warmth: float
 ) -> tuple[Rgb, ...]:
-    """The palette as it looks in one section; names stay. Arguments are -1 to 1.
+    """The palette as it looks in one section; names stay. Arguments are in units of a grade.
 
     Only the colours between the darkest and the lightest get lighter or darker, so that contrast
     and order remain.
@@ -151,8 +151,8 @@ def grade(
         inner = 0 < index < len(palette) - 1
         moved = replace(
             _toward_temperature(shade, _GRADE_HUE * warmth),
-            lightness=shade.lightness + (_GRADE_LIGHTNESS * lightness if inner else 0.0),
-            chroma=shade.chroma * (1.0 + _GRADE_CHROMA * chroma),
+            lightness=shade.lightness + (GRADE_LIGHTNESS * lightness if inner else 0.0),
+            chroma=max(0.0, shade.chroma * (1.0 + GRADE_CHROMA * chroma)),
         )
         if not is_muddy(shade):
             moved = _unmuddied(moved)

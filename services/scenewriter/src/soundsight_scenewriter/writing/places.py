@@ -116,23 +116,46 @@ def _neighbours(parts: Sequence[Strand], label: str) -> set[str]:
     return near - {label}
 
 
+def drives_of_places(
+    song: Song, parts: Sequence[Strand], place_of: Mapping[str, int]
+) -> list[float]:
+    """How much the music drives at each place, 0 to 1, the mean over its strands."""
+    sums = [[0.0, 0.0] for _ in range(max(place_of.values()) + 1)]
+    for part in parts:
+        section = song.sections[part.section_index]
+        length = part.end_s - part.start_s
+        drive = 0.5 * section.energy + 0.25 * (1.0 + section.arousal)
+        sums[place_of[part.label]][0] += drive * length
+        sums[place_of[part.label]][1] += length
+    return [total / max(length, 1e-9) for total, length in sums]
+
+
+def _suits(energy: tuple[float, float], drive: float) -> float:
+    distance = max(energy[0] - drive, drive - energy[1], 0.0)
+    return max(0.01, 1.0 - 6.0 * distance)
+
+
 def make_places(
-    count: int,
+    drives: Sequence[float],
     ranked: Sequence[str],
     worlds: Mapping[str, World],
     dice: Dice,
 ) -> list[Place]:
-    """The places of a film: the first in its main setting, the others there and in the next."""
+    """A film's places, one per drive: the first in its main setting, the others there and next.
+
+    A place suits what is heard there: no calm bay for the loudest chorus.
+    """
     # Two settings are enough for one film: more, and it falls apart.
     second = ranked[1] if len(ranked) > 1 else ranked[0]
     settings = [ranked[0], second, ranked[0], second]
     decks: dict[str, list[PlaceWords]] = {}
     made = []
-    for index in range(count):
+    for index, drive in enumerate(drives):
         setting = settings[index]
         world = worlds[setting]
-        deck = decks.setdefault(world.name, dice.child("deck", world.name).shuffled(world.places))
-        words = deck.pop()
+        deck = decks.setdefault(world.name, list(world.places))
+        words = dice.weighted(deck, [_suits(place.energy, drive) for place in deck])
+        deck.remove(words)
         made.append(
             Place(
                 id=f"place-{index + 1}",

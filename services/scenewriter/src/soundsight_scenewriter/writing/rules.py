@@ -25,17 +25,31 @@ from soundsight_scenewriter.writing.vocabulary import vocabulary
 _SAMPLES_PER_SHOT = 5
 
 
-def write_film(
-    song: Song, timeline: Timeline, plan: Plan, brief: Brief, backend: Backend, seed: int
-) -> Film:
-    """Writes a film: a treatment, and one scene per take of the plan.
+def film_dice(song: Song, seed: int) -> Dice:
+    """The chance of one film: it depends on what the song is, or one seed would make one film."""
+    return Dice(seed, "film", song.digest())
 
-    The same arguments give the same film; different songs give different ones.
+
+def write_outline(song: Song, brief: Brief, backend: Backend, seed: int) -> Outline:
+    """Decides what the film is about and writes its treatment.
+
+    The same arguments give the same outline; different songs give different ones.
     """
+    return outline(song, brief, backend, vocabulary(), film_dice(song, seed))
+
+
+def write_scenes(
+    song: Song,
+    timeline: Timeline,
+    plan: Plan,
+    line: Outline,
+    brief: Brief,
+    backend: Backend,
+    seed: int,
+) -> Film:
+    """Writes the scenes of an outlined film, one per take of the plan."""
     tables = vocabulary()
-    # Chance depends on the song's content, so that one seed does not give every song one film.
-    dice = Dice(seed, "film", song.digest())
-    line = outline(song, brief, backend, tables, dice)
+    dice = film_dice(song, seed)
     music = listen(song, timeline, plan, line.parts)
     staged = _stage(song, line, music, brief, dice)
     describer = Describer(
@@ -77,6 +91,14 @@ def write_film(
         scene_seed = dice.child("noise", index).seed63()
         scenes.append(FilmScene(staging, words, prompt, negative, scene_seed))
     return Film(treatment, tuple(scenes), line.notes)
+
+
+def write_film(
+    song: Song, timeline: Timeline, plan: Plan, brief: Brief, backend: Backend, seed: int
+) -> Film:
+    """Writes a whole film: its outline, then its scenes."""
+    line = write_outline(song, brief, backend, seed)
+    return write_scenes(song, timeline, plan, line, brief, backend, seed)
 
 
 def listen(song: Song, timeline: Timeline, plan: Plan, parts: Sequence[Strand]) -> list[ShotMusic]:

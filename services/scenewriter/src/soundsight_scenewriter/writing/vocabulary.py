@@ -30,6 +30,7 @@ class PlaceWords:
     name: str
     description: str
     actions: tuple[str, ...]
+    energy: tuple[float, float] = (0.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ class World:
             return text.replace("{setting}", setting)
 
         places = tuple(
-            PlaceWords(fill(place.name), fill(place.description), place.actions)
+            replace(place, name=fill(place.name), description=fill(place.description))
             for place in self.places
         )
         return replace(self, name=setting, article=fill(self.article), places=places)

@@ -21,12 +21,19 @@ from soundsight_scenewriter.writing.vocabulary import (
 
 _WORD = re.compile(r"[^\W_]+(?:['&-][^\W_]+)*")
 _CLAUSE_END = re.compile(r"[.,;:!?\n]|\band\b|\bthen\b|\bbut\b")
+_ORDERS = frozenset(
+    {"please", "add", "show", "put", "make", "let", "give", "with", "have", "use", "there", "it"}
+)
 _NEGATIONS = frozenset({"no", "not", "without", "never", "less", "stop", "fewer", "remove", "drop"})
 
 
 @dataclass(slots=True)
 class Understood:
-    """What was understood of a text. Empty or 0 means that nothing was said about it."""
+    """What was understood of a text. Empty or 0 means that nothing was said about it.
+
+    `unknown` holds the words without meaning to the rules, clause by clause; `unknown_clauses`
+    the clauses of which nothing was understood, without the words that give an order.
+    """
 
     weather: str = ""
     time: str = ""
@@ -49,11 +56,12 @@ class Understood:
     not_times: set[str] = field(default_factory=set)
     not_worlds: set[str] = field(default_factory=set)
     unknown: list[str] = field(default_factory=list)
+    unknown_clauses: list[str] = field(default_factory=list)
 
     @property
     def anything(self) -> bool:
         """Whether any of it was understood."""
-        return any(getattr(self, item.name) for item in fields(self) if item.name != "unknown")
+        return any(getattr(self, item.name) for item in fields(self) if "unknown" not in item.name)
 
 
 @cache
@@ -94,13 +102,14 @@ def understand(text: str) -> Understood:
     fillers = vocabulary().fillers
     longest = max(len(phrase) for phrase in lexicon)
     for words in _clauses(text):
-        index, unknown = 0, []
+        index, unknown, known = 0, [], False
         while index < len(words):
             for length in range(min(longest, len(words) - index), 0, -1):
                 meaning = lexicon.get(tuple(words[index : index + length]))
                 if meaning is not None:
                     negated = any(word in _NEGATIONS for word in words[max(0, index - 2) : index])
                     _note(found, *meaning, negated=negated)
+                    known = True
                     index += length
                     break
             else:
@@ -109,7 +118,17 @@ def understand(text: str) -> Understood:
                 index += 1
         if unknown:
             found.unknown.append(" ".join(unknown))
+            if not known:
+                found.unknown_clauses.append(" ".join(_without_order(words)))
     return found
+
+
+def _without_order(words: list[str]) -> list[str]:
+    """`add a whale` becomes `a whale`."""
+    start = 0
+    while start < len(words) - 1 and words[start] in _ORDERS:
+        start += 1
+    return words[start:]
 
 
 def _note(found: Understood, kind: str, meaning: object, *, negated: bool) -> None:
