@@ -209,9 +209,8 @@ def _main_key(harmony: pb.Harmony, timeline: Timeline) -> tuple[str, int]:
         _number(key.start_s, f"analysis.harmony.keys[{index}].start_s")
         for index, key in enumerate(harmony.keys)
     ]
-    for key, start, end in zip(
-        harmony.keys, starts, [*starts[1:], timeline.duration_s], strict=True
-    ):
+    ends = [*starts, timeline.duration_s][1:]
+    for key, start, end in zip(harmony.keys, starts, ends, strict=True):
         lasts[(clean(key.tonic, 3), _MODES.get(key.mode, 0))] += round(1000 * max(0.0, end - start))
     return lasts.most_common(1)[0][0] if lasts else ("", 0)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import replace
 
@@ -11,13 +11,18 @@ from soundsight_scenewriter.dice import Dice
 from soundsight_scenewriter.texts import as_sentence, capitalised
 from soundsight_scenewriter.writing.film import Staging, Words
 from soundsight_scenewriter.writing.staging import Sky, holds
-from soundsight_scenewriter.writing.vocabulary import Vignette, Vocabulary, World
+from soundsight_scenewriter.writing.vocabulary import Vignette, Vocabulary
 from soundsight_scenewriter.writing.wishes import content_words
 
 _RECENT_SUBJECTS = 8
 _RECENT_LINES = 6
 _ATTEMPTS = 40
 _BARE_SHARE = 0.12
+# A single sentence needs this many content words to stand alone.
+_FEWEST_WORDS = 4
+# How many earlier scenes a new one is compared with, and how many second sentences are tried.
+_COMPARED = 200
+_CLOSE_LOOKS = 16
 _QUIET_BELOW, _LOUD_FROM = 0.36, 0.66
 
 
@@ -39,6 +44,7 @@ class Describer:
         self._subjects: list[str] = []
         self._lines: list[str] = []
         self._seen: set[str] = set()
+        self._recent_words: deque[Set[str]] = deque(maxlen=_COMPARED)
 
     def opening(self, staging: Staging) -> Words:
         """A section's first shot: it shows the place by its name."""
@@ -117,22 +123,44 @@ class Describer:
 
         The description is empty when even that cannot be done for an ordinary shot.
         """
-        if first not in self._seen and self._dice.unit() < _BARE_SHARE:
+        if self._dice.unit() < _BARE_SHARE and self._is_new(first):
             return self._keep(Words(subject, action, "", first, cast_ids))
-        for line, detail in self._details(staging, subject):
-            description = f"{first} {detail}"
-            if description not in self._seen:
-                self._uses[f"line {line}"] += 1
-                self._uses[f"said {detail}"] += 1
-                self._lines.append(line)
-                return self._keep(Words(subject, action, detail, description, cast_ids))
+        spare: Words | None = None
+        for number, (line, detail) in enumerate(self._details(staging, subject)):
+            words = Words(subject, action, detail, f"{first} {detail}", cast_ids)
+            if words.description in self._seen:
+                continue
+            if spare is None:
+                spare, spare_line = words, line
+            if self._is_new(words.description):
+                return self._keep_with(words, line)
+            if number >= _CLOSE_LOOKS:
+                break
+        if spare is not None:
+            return self._keep_with(spare, spare_line)
         if cast_ids or staging.opens_section:
             return self._numbered(Words(subject, action, "", first, cast_ids))
         return Words(subject, action, "", "", cast_ids)
 
+    def _is_new(self, description: str) -> bool:
+        """Whether a description shares at most half of its content words with each recent one."""
+        mine = content_words(description)
+        if len(mine) < _FEWEST_WORDS or description in self._seen:
+            return False
+        return all(
+            2 * len(mine & other) <= min(len(mine), len(other)) for other in self._recent_words
+        )
+
+    def _keep_with(self, words: Words, line: str) -> Words:
+        self._uses[f"line {line}"] += 1
+        self._uses[f"said {words.detail}"] += 1
+        self._lines.append(line)
+        return self._keep(words)
+
     def _keep(self, words: Words) -> Words:
         self._seen.add(words.description)
         self._subjects.append(words.subject)
+        self._recent_words.append(content_words(words.description))
         return words
 
     def _numbered(self, words: Words) -> Words:
@@ -192,28 +220,30 @@ class Describer:
             (line for line in self._dice.shuffled(lines) if not self._is_banned(line)),
             key=lambda line: (line in recent, self._uses[f"line {line}"]),
         )
+        surfaces = self._dice.shuffled(world.surfaces)
+        far = self._dice.shuffled(world.far)
         said = content_words(subject)
         for again in (False, True):
-            for line in ranked:
-                for surface, far in self._world_words(world, said | content_words(line)):
+            # All lines with one pair of words before any line with another pair.
+            for turn in range(len(surfaces) * len(far)):
+                surface = surfaces[turn % len(surfaces)]
+                distance = far[(turn + turn // len(surfaces)) % len(far)]
+                for line in ranked:
+                    if "{" not in line and turn > 0:
+                        continue
+                    taken = said | content_words(line)
+                    if _clashes(line, "urface}", surface, taken) or _clashes(
+                        line, "ar}", distance, taken
+                    ):
+                        continue
                     detail = line.format(
                         surface=surface,
-                        far=far,
+                        far=distance,
                         Surface=capitalised(surface),
-                        Far=capitalised(far),
+                        Far=capitalised(distance),
                     )
                     if (self._uses[f"said {detail}"] > 0) is again:
                         yield line, detail
-                    if "{" not in line:
-                        break
-
-    def _world_words(self, world: World, said: Set[str]) -> Iterator[tuple[str, str]]:
-        """Pairs of words of the world, those that the sentence already has left out."""
-        surfaces = [word for word in world.surfaces if not content_words(word) & said]
-        far = [word for word in world.far if not content_words(word) & said]
-        for surface in self._dice.shuffled(surfaces or world.surfaces):
-            for distance in self._dice.shuffled(far or world.far):
-                yield surface, distance
 
     def _least_used(self, options: Sequence[str], what: str) -> str:
         """One of the options used least so far."""
@@ -224,6 +254,11 @@ class Describer:
 
     def _is_banned(self, text: str) -> bool:
         return bool(self._banned) and bool(content_words(text) & self._banned)
+
+
+def _clashes(line: str, slot: str, words: str, taken: Set[str]) -> bool:
+    """Whether a line has the slot and its words would repeat what the sentence already says."""
+    return slot in line and bool(content_words(words) & taken)
 
 
 def _level(drive: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -71,7 +72,9 @@ def write_scenes(
         else:
             told.append(describer.shot(staging))
 
-    treatment = line.treatment
+    used = {staging.place.id for staging in staged}
+    places = tuple(place for place in line.treatment.places if place.id in used)
+    treatment = replace(line.treatment, places=places)
     cast = {member.id: member for member in treatment.cast}
     negative = negative_prompt(brief.never_show, backend, tables)
     scenes = []

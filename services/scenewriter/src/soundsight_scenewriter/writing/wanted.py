@@ -84,7 +84,8 @@ def read_wishes(brief: Brief, backend: Backend) -> Wanted:
 
 def _banned(never_show: Sequence[str]) -> tuple[Understood, frozenset[str]]:
     """What must never be shown; each entry names a thing, so that a plain word bans it."""
-    banned, words = Understood(), set()
+    banned = Understood()
+    words: set[str] = set()
     for text in never_show:
         wish = understand(text)
         banned.not_weathers |= {wish.weather, *wish.not_weathers} - {""}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
-from functools import cache
+from functools import cache, lru_cache
 
 from soundsight_scenewriter.writing.vocabulary import (
     ELSEWHERE,
@@ -160,8 +160,9 @@ def _note_wish(found: Understood, wish: Wish, *, negated: bool) -> None:
         setattr(found, name, getattr(found, name) + sign * getattr(wish, name))
 
 
-def content_words(text: str) -> set[str]:
+@lru_cache(maxsize=4096)
+def content_words(text: str) -> frozenset[str]:
     """The words of a text that carry meaning, lower case, a plural s taken off."""
     fillers = vocabulary().fillers
     words = (word for word in _WORD.findall(text.lower()) if word not in fillers)
-    return {word[:-1] if len(word) > 3 and word.endswith("s") else word for word in words}
+    return frozenset(word[:-1] if len(word) > 3 and word.endswith("s") else word for word in words)
