@@ -38,9 +38,19 @@ def read_fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
         at += size
 
 
-def first_field(message: bytes, number: int, default: int | bytes) -> int | bytes:
-    """The first value of a field, or ``default``."""
-    return next((value for found, value in read_fields(message) if found == number), default)
+def first_number(message: bytes, number: int) -> int:
+    """The first value of a numeric field, or 0."""
+    for found, value in read_fields(message):
+        if found == number and isinstance(value, int):
+            return value
+    return 0
+
+
+def messages(message: bytes, number: int) -> Iterator[bytes]:
+    """The values of a field that holds messages, strings or bytes."""
+    for found, value in read_fields(message):
+        if found == number and isinstance(value, bytes):
+            yield value
 
 
 def varint(value: int) -> bytes:

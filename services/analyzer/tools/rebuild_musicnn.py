@@ -1,24 +1,26 @@
 """Rebuilds the frozen musicnn graphs from the published wheel, without TensorFlow.
 
     pip download musicnn==0.1.0 --no-deps
-    python -m services.analyzer.tools.rebuild_musicnn musicnn-0.1.0-py3-none-any.whl [--out DIRECTORY]
+    python rebuild_musicnn.py musicnn-0.1.0-py3-none-any.whl [--out DIRECTORY]
 
 The wheel holds the trained variables as TensorFlow 1 checkpoints beside a graph made for training.
-This script writes the network anew for inference (Pons and Serra, "musicnn: Pre-trained convolutional
-neural networks for music audio tagging", 2019) and puts the variables in as constants. The result is
-the same to the last byte on every machine; SHA256SUMS beside the weights names it.
+This script writes the network anew for inference (Pons and Serra, "musicnn: Pre-trained
+convolutional neural networks for music audio tagging", 2019) and puts the variables in as
+constants. The result is the same to the last byte on every machine; SHA256SUMS beside the weights
+names it.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import sys
 import zipfile
 from pathlib import Path
 
 import numpy as np
-from .tf_checkpoint import read_checkpoint
-from .tf_graph import Graph, a_bool, a_number
+from tf_checkpoint import read_checkpoint
+from tf_graph import Graph, a_bool, a_number
 
 WHEEL_SHA256 = "f38a4890c648c1ddbb141c5d96d2b0a8cfcd36746002d896989f7b88beb65cfa"
 MODELS = {"msd": "MSD_musicnn", "mtt": "MTT_musicnn"}
@@ -49,7 +51,9 @@ def build_graph(variables: Variables) -> bytes:
 
     def norm(index: int, source: str) -> str:
         name = _numbered("batch_normalization", index)
-        return graph.batch_norm(f"model/{name}", source, _norm_parameters(variables, index), EPSILON)
+        return graph.batch_norm(
+            f"model/{name}", source, _norm_parameters(variables, index), EPSILON
+        )
 
     def dense(index: int, source: str) -> str:
         name = _numbered("dense", index)
@@ -61,9 +65,7 @@ def build_graph(variables: Variables) -> bytes:
     def flat_norm(index: int, source: str) -> str:
         scale, shift = _affine(_norm_parameters(variables, index))
         name = f"model/{_numbered('batch_normalization', index)}"
-        scaled = graph.binary(
-            f"{name}/Mul", "Mul", source, graph.constant(f"{name}/scale", scale)
-        )
+        scaled = graph.binary(f"{name}/Mul", "Mul", source, graph.constant(f"{name}/scale", scale))
         return graph.binary(f"{name}/Add", "AddV2", scaled, graph.constant(f"{name}/shift", shift))
 
     patches = graph.placeholder("model/Placeholder", [-1, FRAMES, BANDS])
@@ -145,7 +147,7 @@ def main() -> None:
             path = arguments.out / f"musicnn-{short}.pb"
             path.write_bytes(graph)
             sums.append(f"{hashlib.sha256(graph).hexdigest()}  {path.name}\n")
-            print(f"{path}: {len(graph)} bytes")
+            sys.stdout.write(f"{path}: {len(graph)} bytes\n")
     (arguments.out / "SHA256SUMS").write_text("".join(sums))
 
 

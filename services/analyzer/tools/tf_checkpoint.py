@@ -1,7 +1,8 @@
 """Reads the variables of a TensorFlow 1 checkpoint without TensorFlow.
 
 A V2 checkpoint is a pair of files: an index, which is a sorted table in LevelDB's format, and the
-tensors' bytes. Source of the format: tensorflow/core/util/tensor_bundle and tensorflow/core/lib/io/table.
+tensors' bytes. Source of the format: tensorflow/core/util/tensor_bundle and
+tensorflow/core/lib/io/table.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import struct
 from collections.abc import Iterator
 
 import numpy as np
-from .protobuf_wire import first_field, read_fields, read_varint
+from protobuf_wire import first_number, messages, read_varint
 
 _TABLE_MAGIC = 0xDB4775248B80FB57
 _FOOTER_BYTES = 48
@@ -62,11 +63,12 @@ def _block(index: bytes, offset: int, size: int) -> Iterator[tuple[bytes, bytes]
 
 
 def _tensor(entry: bytes, data: bytes) -> np.ndarray:
-    dims = first_field(entry, _ENTRY_SHAPE, b"")
     shape = [
-        int(first_field(dim, _DIM_SIZE, 0)) for number, dim in read_fields(dims) if number == _SHAPE_DIM
+        first_number(dim, _DIM_SIZE)
+        for dims in messages(entry, _ENTRY_SHAPE)
+        for dim in messages(dims, _SHAPE_DIM)
     ]
-    offset = int(first_field(entry, _ENTRY_OFFSET, 0))
-    size = int(first_field(entry, _ENTRY_SIZE, 0))
-    dtype = _DTYPES[int(first_field(entry, _ENTRY_DTYPE, 0))]
+    offset = first_number(entry, _ENTRY_OFFSET)
+    size = first_number(entry, _ENTRY_SIZE)
+    dtype = _DTYPES[first_number(entry, _ENTRY_DTYPE)]
     return np.frombuffer(data[offset : offset + size], dtype).reshape(shape)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from .protobuf_wire import bytes_field, float_field, number_field, varint
+from protobuf_wire import bytes_field, float_field, number_field, varint
 
 _FLOAT, _INT32 = 1, 3
 _PRODUCER = 134  # the graph version of TensorFlow 1.15, which every later one reads
@@ -46,7 +46,9 @@ class Graph:
         array = np.asarray(values)
         dtype = _INT32 if array.dtype.kind == "i" else _FLOAT
         content = array.astype("<i4" if dtype == _INT32 else "<f4").tobytes()
-        tensor = number_field(1, dtype) + bytes_field(2, _dims(array.shape)) + bytes_field(4, content)
+        tensor = (
+            number_field(1, dtype) + bytes_field(2, _dims(array.shape)) + bytes_field(4, content)
+        )
         value = bytes_field(_ATTR_TENSOR, tensor)
         return self.node(name, "Const", dtype=a_type(dtype), value=value)
 
@@ -62,7 +64,9 @@ class Graph:
             name, "MatMul", [left, right], T=a_type(_FLOAT), transpose_a=no, transpose_b=no
         )
 
-    def conv2d(self, name: str, source: str, kernel: np.ndarray, bias: np.ndarray, padding: str) -> str:
+    def conv2d(
+        self, name: str, source: str, kernel: np.ndarray, bias: np.ndarray, padding: str
+    ) -> str:
         """Convolution with stride 1, bias and ReLU over (batch, time, bands, channels)."""
         inputs = [source, self.constant(f"{name}/kernel", kernel)]
         convolved = self.node(
@@ -83,7 +87,9 @@ class Graph:
         )
         return self.unary(f"{name}/Relu", "Relu", biased)
 
-    def batch_norm(self, name: str, source: str, parameters: Sequence[np.ndarray], epsilon: float) -> str:
+    def batch_norm(
+        self, name: str, source: str, parameters: Sequence[np.ndarray], epsilon: float
+    ) -> str:
         """Inference over the last axis of 4-D data; parameters: gamma, beta, mean, variance."""
         parts = ("gamma", "beta", "moving_mean", "moving_variance")
         constants = [
@@ -121,9 +127,16 @@ class Graph:
         return self.node(name, "Pad", inputs, T=a_type(_FLOAT), Tpaddings=a_type(_INT32))
 
     def with_integers(
-        self, name: str, op: str, sources: Sequence[str], numbers: object, index_attr: str, **attrs: bytes
+        self,
+        name: str,
+        op: str,
+        sources: Sequence[str],
+        numbers: object,
+        index_attr: str,
+        **attrs: bytes,
     ) -> str:
-        """An operation whose last input is a constant of integers (axes, a shape, a permutation)."""
+        """An operation whose last input is a constant of integers (axes, a shape, a
+        permutation)."""
         constant = self.constant(f"{name}/numbers", np.asarray(numbers, dtype=np.int32))
         attrs[index_attr] = a_type(_INT32)
         return self.node(name, op, [*sources, constant], T=a_type(_FLOAT), **attrs)

@@ -10,5 +10,8 @@ import numpy.typing as npt
 Floats: TypeAlias = npt.NDArray[np.floating]
 """An array of float32 or float64; its shape is said where it is used."""
 
+Flags: TypeAlias = npt.NDArray[np.bool_]
+"""An array of booleans."""
+
 Ints: TypeAlias = npt.NDArray[np.integer]
 """An array of integers."""

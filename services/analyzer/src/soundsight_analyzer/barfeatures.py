@@ -8,6 +8,7 @@ bars, or more than can be compared with each other, units of another length stan
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -43,15 +44,14 @@ class BarFeatures:
 
 def unit_edges(downbeats_s: Floats, duration_s: float) -> Floats:
     """Edges (n + 1,) of the units: downbeats where there are any, else a regular grid."""
+    edges: Floats
     if len(downbeats_s) < 4:
         count = max(1, round(duration_s / _SECONDS_WITHOUT_BARS))
         edges = np.linspace(0.0, duration_s, count + 1)
     else:
         bar_s = float(np.median(np.diff(downbeats_s)))
         # A start or end shorter than half a bar belongs to its neighbour.
-        inner = downbeats_s[
-            (downbeats_s > 0.5 * bar_s) & (downbeats_s < duration_s - 0.5 * bar_s)
-        ]
+        inner = downbeats_s[(downbeats_s > 0.5 * bar_s) & (downbeats_s < duration_s - 0.5 * bar_s)]
         edges = _fill_gaps(np.concatenate([[0.0], inner, [duration_s]]), bar_s)
     step = -(-(len(edges) - 1) // MOST_UNITS)
     return np.append(edges[:-1:step], edges[-1]) if step > 1 else edges
@@ -84,7 +84,7 @@ def bar_features(frames: Frames, chroma_frames: Floats, edges_s: Floats) -> BarF
 def _fill_gaps(edges: Floats, bar_s: float) -> Floats:
     """Divides stretches without downbeats into units about as long as a bar."""
     pieces = []
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         parts = max(1, round((end - start) / bar_s)) if end - start > 1.5 * bar_s else 1
         pieces.append(np.linspace(start, end, parts, endpoint=False))
     return np.append(np.concatenate(pieces), edges[-1])
@@ -107,7 +107,7 @@ def _means(values: Floats, edges: Floats) -> Floats:
 
 
 def _cosines(bands: int) -> Floats:
-    """DCT-II matrix (bands, _TIMBRE_COEFFICIENTS), the constant included: level is part of timbre."""
+    """DCT-II matrix (bands, _TIMBRE_COEFFICIENTS); level is part of timbre."""
     k = np.arange(_TIMBRE_COEFFICIENTS)
     angles = np.pi * (np.arange(bands)[:, None] + 0.5) * k / bands
     return (np.cos(angles) * np.sqrt(2.0 / bands)).astype(np.float32)

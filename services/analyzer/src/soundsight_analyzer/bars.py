@@ -2,7 +2,8 @@
 
 A hidden Markov model walks through the eight half beats of a 4/4 bar. What speaks for each place is
 what musicians do there: harmony changes on the downbeat, the bass plays on one and three, the snare
-answers on two and four. A jump within the bar (an inserted beat, a wrong grid) is possible and dear.
+answers on two and four. A jump within the bar (an inserted beat, a wrong grid) is possible and
+dear.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ class GridEvidence:
 class BarPath:
     """``places`` (points,): half beats since the downbeat, 0 to 7.
 
-    ``fit`` is the mean evidence per bar: on the wrong metrical level the places of a bar do not show
-    their own sounds, and it falls.
+    ``fit`` is the mean evidence per bar: on the wrong metrical level the places of a bar do not
+    show their own sounds, and it falls.
 
     ``beat_margin`` and ``downbeat_margin`` tell how clearly the beats beat the off-beats, and this
     downbeat the next best one: 0 is a coin toss, 1 is plain.

@@ -1,9 +1,9 @@
 """Beats moved to the attacks they stand for.
 
-Beat trackers answer in frames and with a latency of their own. Instead of subtracting a constant, the
-onsets around neighbouring beats are laid over each other: what stands out in the sum is where the
-players put the beat, and the beats move there together. A syncope or a note's end near one beat does
-not recur at its neighbours, and moves nothing.
+Beat trackers answer in frames and with a latency of their own. Instead of subtracting a constant,
+the onsets around neighbouring beats are laid over each other: what stands out in the sum is where
+the players put the beat, and the beats move there together. A syncope or a note's end near one beat
+does not recur at its neighbours, and moves nothing.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Beats by dynamic programming over beat times and periods.
 
-The search is Ellis's ("Beat tracking by dynamic programming", JNMR 2007) with the period as part of the
-state, as in the bar-pointer model of Krebs, Boeck and Widmer (ISMIR 2015): the tempo may drift, and
-pays for each change by the square of its logarithm. The best path is exact.
+The search is Ellis's ("Beat tracking by dynamic programming", JNMR 2007) with the period as part of
+the state, as in the bar-pointer model of Krebs, Boeck and Widmer (ISMIR 2015): the tempo may drift,
+and pays for each change by the square of its logarithm. The best path is exact.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import numpy as np
 from soundsight_analyzer.arrays import Floats
 
 STEPS = 48
-"""Time steps per expected beat. The envelope is resampled to them, so that a steady tempo costs nothing
-whatever it is, and so that fast and slow songs are searched alike."""
+"""Time steps per expected beat. The envelope is resampled to them, so that a steady tempo costs
+nothing whatever it is, and so that fast and slow songs are searched alike."""
 
 _SPREAD = 1.25
 _CHANGE_COST = 1000.0
@@ -22,9 +22,9 @@ _CHANGE_COST = 1000.0
 def track_beats(activation: Floats, *, period: float) -> Floats:
     """Positions (beats,), in frames, of the beats that collect the most ``activation`` (frames,).
 
-    ``period`` is the expected distance in frames; it may drift by a factor of 1.25 either way. Beats
-    run through silence too, and one may lie before the first frame: the caller trims them. Empty when
-    less than three periods are given.
+    ``period`` is the expected distance in frames; it may drift by a factor of 1.25 either way.
+    Beats run through silence too, and one may lie before the first frame: the caller trims them.
+    Empty when less than three periods are given.
     """
     scale = period / STEPS
     steps = int(len(activation) / scale)
@@ -39,7 +39,8 @@ def track_half_beats(activation: Floats, *, period: float) -> Floats:
     """Like track_beats, for a grid (n,) of half beats.
 
     Beats and the moments half-way between them count alike, so the grid stays regular where the
-    strong onsets move from the beats to the off-beats. Which of its points are beats is not decided.
+    strong onsets move from the beats to the off-beats. Which of its points are beats is not
+    decided.
     """
     ahead = np.interp(
         np.arange(len(activation)) + period / 2, np.arange(len(activation)), activation
@@ -74,8 +75,8 @@ def _best_path(activation: Floats) -> Floats:
         onward[now] = np.take_along_axis(through, best[:, None, :], axis=1)[:, 0]
 
     tail = frames - int(periods[-1])
-    frame, column = np.unravel_index(int(score[tail:].argmax()), score[tail:].shape)
-    frame, column = int(frame) + tail, int(column)
+    frame, column = divmod(int(score[tail:].argmax()), len(periods))
+    frame += tail
     beats = [frame]
     while frame - periods[column] >= 0:
         frame -= int(periods[column])

@@ -1,9 +1,10 @@
 """Where sections begin: novelty at each bar line, and the best way to divide the song along it.
 
-A boundary shows in two ways. The sound changes there: a checkerboard kernel along the diagonal of the
-bars' distances (Foote, "Automatic audio segmentation using a measure of audio novelty", ICME 2000), at
-several sizes. And repetitions begin or end there: the columns of the time-lag matrix change (Serra et
-al., "Unsupervised music structure annotation by time series structure features", IEEE TMM 2014).
+A boundary shows in two ways. The sound changes there: a checkerboard kernel along the diagonal of
+the bars' distances (Foote, "Automatic audio segmentation using a measure of audio novelty", ICME
+2000), at several sizes. And repetitions begin or end there: the columns of the time-lag matrix
+change (Serra et al., "Unsupervised music structure annotation by time series structure features",
+IEEE TMM 2014).
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ _REPEAT_DISTANCE = 0.6
 _REPEAT_BARS = 4
 _REPETITION_WEIGHT = 0.5
 _CEILING = 1.2
-_THRESHOLD = 0.27
+_EXPONENT = 0.5
+_THRESHOLD = 0.36
 _SHORTEST_S = 4.0
 _LONGEST_BARS = 40
 _OUT_OF_REACH = -1e9
@@ -36,14 +38,14 @@ def novelty(change: Floats, likeness: Floats) -> Floats:
         sound += checkerboard(change, size)
     # The tenth part of the bar lines, at least three, is where boundaries are expected.
     expected = min(count, max(2, count // 10))
-    sound = np.minimum(sound / (np.sort(sound)[-1 - expected] + 1e-9), _CEILING)
+    sound = np.minimum(sound / (np.sort(sound)[-1 - expected] + 1e-9), _CEILING) ** _EXPONENT
     repetition = repetition_changes(likeness)
     repetition = repetition / (repetition.max(initial=0.0) + 1e-9)
     return np.asarray(sound + _REPETITION_WEIGHT * repetition)
 
 
 def checkerboard(distances: Floats, size: int) -> Floats:
-    """Mean distance (n + 1,) across each bar line less that within either side, ``size`` bars each."""
+    """Mean distance (n + 1,) across each bar line less that on either side, ``size`` bars each."""
     count = len(distances)
     sums = np.pad(distances.cumsum(axis=0, dtype=np.float64).cumsum(axis=1), ((1, 0), (1, 0)))
 

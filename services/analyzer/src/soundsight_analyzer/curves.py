@@ -1,8 +1,9 @@
 """Curves that pictures can follow: energy, bass, onsets and brightness, all in [0, 1].
 
-Values lie ``hop_s`` apart: HOP_S, or a multiple of it for songs that would need more than MOST_VALUES.
-Each curve is scaled within its song: 0 is its 2nd percentile, 1 its 98th. A curve that hardly moves is
-not blown up to fill the range: 0 lies at least a quarter of the 98th percentile below it.
+Values lie ``hop_s`` apart: HOP_S, or a multiple of it for songs that would need more than
+MOST_VALUES. Each curve is scaled within its song: 0 is its 2nd percentile, 1 its 98th. A curve that
+hardly moves is not blown up to fill the range: 0 lies at least a quarter of the 98th percentile
+below it.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.ndimage
 
-from soundsight_analyzer.arrays import Floats
+from soundsight_analyzer.arrays import Flags, Floats
 from soundsight_analyzer.onsets import band_onsets, onset_strength
 from soundsight_analyzer.spectra import FRAME_HOP_S, Frames
 
@@ -86,7 +87,7 @@ def _scale(values: Floats) -> Floats:
     return np.asarray(np.clip((values - low) / (high - low), 0.0, 1.0))
 
 
-def _brightness(octaves: Floats, audible: Floats, step: int) -> Floats:
+def _brightness(octaves: Floats, audible: Flags, step: int) -> Floats:
     """The spectral centroid on an octave scale; silence is as bright as the sound around it."""
     if not audible.any():
         return np.zeros(len(range(0, len(octaves), step)))

@@ -1,8 +1,8 @@
 """Valence and arousal, window by window, from tags and from the sound itself.
 
-Tags are words, and words lie somewhere on Russell's circumplex ("A circumplex model of affect", 1980);
-a tag counts by how much more likely it is here than in music at large. Arousal also follows loudness,
-onsets and brightness (Gomez and Danuser, "Relationships between musical structure and
+Tags are words, and words lie somewhere on Russell's circumplex ("A circumplex model of affect",
+1980); a tag counts by how much more likely it is here than in music at large. Arousal also follows
+loudness, onsets and brightness (Gomez and Danuser, "Relationships between musical structure and
 psychophysiological measures of emotion", Emotion 2007); valence follows the mode, a little.
 """
 
@@ -29,11 +29,12 @@ _MOST_VALUES = 5_000
 _PLACES: dict[str, tuple[float, float]] = {
     "happy": (0.9, 0.5), "party": (0.7, 0.8), "dance": (0.6, 0.7), "catchy": (0.6, 0.4),
     "funk": (0.6, 0.5), "house": (0.5, 0.6), "pop": (0.4, 0.2), "soul": (0.4, 0.0),
-    "country": (0.4, 0.0), "beautiful": (0.6, -0.3), "sexy": (0.5, 0.2), "easy listening": (0.5, -0.5),
-    "indie pop": (0.4, 0.2), "jazz": (0.3, -0.2), "mellow": (0.2, -0.6), "chillout": (0.3, -0.6),
-    "chill": (0.3, -0.6), "folk": (0.2, -0.3), "acoustic": (0.2, -0.4), "sad": (-0.8, -0.4),
-    "blues": (-0.3, -0.2), "ambient": (0.0, -0.7), "experimental": (-0.2, 0.0), "metal": (-0.5, 0.9),
-    "heavy metal": (-0.4, 0.9), "hard rock": (0.0, 0.8), "punk": (0.0, 0.9), "rock": (0.1, 0.5),
+    "country": (0.4, 0.0), "beautiful": (0.6, -0.3), "sexy": (0.5, 0.2),
+    "easy listening": (0.5, -0.5), "indie pop": (0.4, 0.2), "jazz": (0.3, -0.2),
+    "mellow": (0.2, -0.6), "chillout": (0.3, -0.6), "chill": (0.3, -0.6), "folk": (0.2, -0.3),
+    "acoustic": (0.2, -0.4), "sad": (-0.8, -0.4), "blues": (-0.3, -0.2), "ambient": (0.0, -0.7),
+    "experimental": (-0.2, 0.0), "metal": (-0.5, 0.9), "heavy metal": (-0.4, 0.9),
+    "hard rock": (0.0, 0.8), "punk": (0.0, 0.9), "rock": (0.1, 0.5),
     "alternative rock": (0.0, 0.4), "electronic": (0.1, 0.2), "electro": (0.3, 0.6),
     "hip-hop": (0.1, 0.4), "techno": (0.2, 0.7), "slow": (-0.1, -0.6), "fast": (0.2, 0.7),
     "loud": (-0.1, 0.8), "quiet": (0.0, -0.8), "soft": (0.3, -0.6), "weird": (-0.4, 0.1),

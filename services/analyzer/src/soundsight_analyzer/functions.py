@@ -1,8 +1,8 @@
 """What each section does in the song: intro, verse, chorus, bridge, break, outro.
 
-Pop songs say it by repetition, energy and place: the chorus is what returns with the most energy, the
-verse what returns with less, intro and outro stand at the ends and hold back. These are guesses, and
-their confidence says so.
+Pop songs say it by repetition, energy and place: the chorus is what returns with the most energy,
+the verse what returns with less, intro and outro stand at the ends and hold back. These are
+guesses, and their confidence says so.
 """
 
 from __future__ import annotations
@@ -96,7 +96,8 @@ class _Song:
             return FunctionGuess(Function.VERSE, 0.6 if self.chorus else 0.3)
         if self._between_choruses(index):
             return FunctionGuess(Function.BRIDGE, 0.5)
-        # What is heard once, somewhere: early on it is rather a verse, later on there is no telling.
+        # What is heard once, somewhere: early on it is rather a verse, later on there is no
+        # telling.
         early = section.end_s < self.duration_s / 2
         return FunctionGuess(Function.VERSE if early else Function.UNKNOWN, 0.3 if early else 0.0)
 
@@ -129,7 +130,7 @@ class _Song:
         return True
 
     def _still_at_an_end(self, index: int) -> bool:
-        """Whether all is quiet from the start of the song up to this section, or from it to the end."""
+        """Whether all is quiet from the song's start to this section, or from it to the end."""
         quiet = [energy < _BREAK_SHARE * self.mean for energy in self.energies]
         return all(quiet[: index + 1]) or all(quiet[index:])
 

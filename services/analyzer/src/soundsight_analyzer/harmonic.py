@@ -20,7 +20,7 @@ _COMPRESSION = 100.0
 
 
 def chroma(samples: Floats) -> Floats:
-    """Chroma (frames, 12) at CHROMA_HOP_S, C first: log-compressed magnitudes summed by pitch class."""
+    """Chroma (frames, 12) at CHROMA_HOP_S, C first: compressed magnitudes by pitch class."""
     folding = _folding()
     hop = round(CHROMA_HOP_S * RATE_HZ)
     blocks = stft_blocks(samples, window=_WINDOW, hop=hop, block_frames=_BLOCK_FRAMES)
@@ -30,8 +30,8 @@ def chroma(samples: Floats) -> Floats:
 def harmonic_change(chroma_frames: Floats, *, reach_s: float, at_s: Floats) -> Floats:
     """How different the harmony is after each moment of ``at_s`` (n,) from what it was before it.
 
-    1 - cosine similarity of the mean chroma of ``reach_s`` seconds on either side; (n,) in [0, 1], 0
-    where a side is missing or silent.
+    1 - cosine similarity of the mean chroma of ``reach_s`` seconds on either side; (n,) in [0, 1],
+    0 where a side is missing or silent.
     """
     frames = len(chroma_frames)
     reach = max(2, round(reach_s / CHROMA_HOP_S))

@@ -24,9 +24,10 @@ _SURROUND_WEIGHT = 1.41
 
 @dataclass(frozen=True)
 class Loudness:
-    """``momentary_lufs`` (n,) and ``short_term_lufs`` (n,): values[i] is the window centred on i * HOP_S.
+    """How loud a song is; loudness is at least SILENCE_LUFS, the peak at least SILENCE_DBTP.
 
-    All are at least SILENCE_LUFS. ``true_peak_dbtp`` is at least SILENCE_DBTP.
+    ``momentary_lufs`` (n,) and ``short_term_lufs`` (n,): values[i] is the loudness of the window
+    whose middle is i * HOP_S.
     """
 
     integrated_lufs: float

@@ -1,11 +1,13 @@
 """Onset envelopes: how strongly something new begins at each moment.
 
-The novelty is SuperFlux (Boeck and Widmer, "Maximum filter vibrato suppression for onset detection",
-DAFx 2013) with a central difference, so that the envelope's maximum falls on the rise of the sound
-and not a frame behind it.
+The novelty is SuperFlux (Boeck and Widmer, "Maximum filter vibrato suppression for onset
+detection", DAFx 2013) with a central difference, so that the envelope's maximum falls on the rise
+of the sound and not a frame behind it.
 """
 
 from __future__ import annotations
+
+from itertools import pairwise
 
 import numpy as np
 import scipy.ndimage
@@ -27,17 +29,17 @@ _FAINT_ONSET = 0.8
 
 
 def band_onsets(mel: Floats) -> Floats:
-    """Onset envelopes (frames, 4) of the bands LOW to HIGH of ``mel`` (frames, bands), in nepers."""
+    """Onset envelopes (frames, 4), LOW to HIGH, of ``mel`` (frames, bands), in nepers."""
     rise = _superflux(_log_magnitudes(mel))
-    pairs = zip(_BAND_EDGES, _BAND_EDGES[1:], strict=False)
-    return np.stack([rise[:, first:end].mean(axis=1) for first, end in pairs], axis=1)
+    means = [rise[:, first:end].mean(axis=1) for first, end in pairwise(_BAND_EDGES)]
+    return np.stack(means, axis=1)
 
 
 def onset_strength(bands: Floats) -> Floats:
     """One envelope (frames,) from ``bands`` (frames, 4); the song's strong onsets lie near 1.
 
-    The middle bands count double: chords, snare and voice are heard there, and a double bass drum or
-    a ride cymbal alone shall not drown them.
+    The middle bands count double: chords, snare and voice are heard there, and a double bass drum
+    or a ride cymbal alone shall not drown them.
     """
     total = bands @ np.asarray(_BAND_WEIGHTS, dtype=bands.dtype)
     strong = float(np.percentile(total, 99)) if len(total) else 0.0
@@ -54,7 +56,7 @@ def fine_onsets(samples: Floats) -> Floats:
 
 
 def _log_magnitudes(mel: Floats) -> Floats:
-    """Compresses magnitudes (frames, bands); what lies 60 dB below the song's loud parts is floor."""
+    """Compresses magnitudes (frames, bands) above a floor 60 dB below the song's loud parts."""
     loud = float(np.percentile(mel.max(axis=1), 95)) if len(mel) else 0.0
     if loud <= _SILENT_MAGNITUDE:
         return np.zeros_like(mel)

@@ -1,8 +1,8 @@
 """Tempo, beats, downbeats and metre of a song.
 
-The steps: onset envelopes; tempo and its metrical level; a regular grid of half beats; the place of each
-grid point in a 4/4 bar; beats moved to their attacks. essentia's beat tracker has a vote in the level
-and its agreement a say in the confidence.
+The steps: onset envelopes; tempo and its metrical level; a regular grid of half beats; the place of
+each grid point in a 4/4 bar; beats moved to their attacks. essentia's beat tracker has a vote in
+the level and its agreement a say in the confidence.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 import scipy.ndimage
 
 from soundsight_analyzer import bars, tempo
-from soundsight_analyzer.arrays import Floats, Ints
+from soundsight_analyzer.arrays import Flags, Floats, Ints
 from soundsight_analyzer.beatalign import align_beats
 from soundsight_analyzer.beattrack import track_half_beats
 from soundsight_analyzer.harmonic import harmonic_change
@@ -22,19 +22,20 @@ from soundsight_analyzer.onsets import HIGH_MID, LOW, band_onsets, fine_onsets, 
 from soundsight_analyzer.spectra import FRAME_HOP_S, Frames
 
 _NO_PULSE_CLARITY = 0.05
+_LONG_ENOUGH_S = 60.0
 _CLEAR_PULSE_CLARITY = 0.45
 _SILENCE_DB = -55.0
 _SHORTEST_S = 3.0
 _AGREEMENT_S = 0.07
-_BARS_WEIGHT = 2.0
-_SOFTNESS = 1.5
+_BARS_WEIGHT = 4.0
+_SOFTNESS = 3.0
 _START_S = 0.02
 """A beat this near to the song's first sample is on it."""
 
 
 @dataclass(frozen=True)
 class OtherTracker:
-    """What another beat tracker says: its beats (n,) in seconds and its tempo, 0 when it found none."""
+    """What another tracker says: beats (n,) in seconds, and the tempo, 0 when it found none."""
 
     beats_s: Floats
     tempo_bpm: float
@@ -44,7 +45,8 @@ class OtherTracker:
 class Rhythm:
     """Tempo, beats and bars. Without a pulse ``tempo_bpm`` is 0 and the arrays are empty.
 
-    ``positions`` (beats,) count from 1, the downbeat, to ``beats_per_bar``. Confidences lie in [0, 1].
+    ``positions`` (beats,) count from 1, the downbeat, to ``beats_per_bar``. Confidences lie in [0,
+    1].
     """
 
     tempo_bpm: float
@@ -92,7 +94,9 @@ def hear_rhythm(
     estimate = tempo.estimate_tempo(
         onsets, bands, bounds_bpm=bounds_bpm, votes_bpm=(other.tempo_bpm,)
     )
-    if not estimate.levels or estimate.clarity < _NO_PULSE_CLARITY:
+    # The shorter the sound, the more regular chance can make it look.
+    least_clarity = _NO_PULSE_CLARITY * max(1.0, (_LONG_ENOUGH_S / duration_s) ** 0.5)
+    if not estimate.levels or estimate.clarity < least_clarity:
         return NO_RHYTHM
 
     tracks = _track_levels(estimate.levels, onsets, bands, chroma_frames)
@@ -111,12 +115,12 @@ def hear_rhythm(
         return NO_RHYTHM
 
     clarity = (estimate.clarity - _NO_PULSE_CLARITY) / (_CLEAR_PULSE_CLARITY - _NO_PULSE_CLARITY)
-    clarity = float(np.clip(clarity, 0.0, 1.0))
+    clarity = float(np.sqrt(np.clip(clarity, 0.0, 1.0)))
     agreement = _agreement(beats_s, other.beats_s)
     beats_confidence = clarity * (0.5 + 0.2 * agreement + 0.3 * path.beat_margin)
     return Rhythm(
         tempo_bpm=_median_tempo(beats_s),
-        tempo_confidence=float(clarity**0.5 * best.likelihood),
+        tempo_confidence=clarity * best.likelihood,
         alternatives=tuple((track.bpm, track.likelihood) for track in tracks[1:]),
         beats_s=beats_s,
         positions=positions,
@@ -171,9 +175,7 @@ def _grid_evidence(
     """What is heard at each grid point (points,), given in frames."""
     at = np.clip(np.rint(grid).astype(np.int64), 0, len(onsets) - 1)
     return bars.GridEvidence(
-        harmonic_change=harmonic_change(
-            chroma_frames, reach_s=period_s, at_s=grid * FRAME_HOP_S
-        ),
+        harmonic_change=harmonic_change(chroma_frames, reach_s=period_s, at_s=grid * FRAME_HOP_S),
         onset=_near(onsets)[at],
         low_onset=_near(bands[:, LOW])[at],
         snare_onset=_near(bands[:, HIGH_MID])[at],
@@ -185,8 +187,8 @@ def _near(envelope: Floats) -> Floats:
     return np.asarray(scipy.ndimage.maximum_filter1d(envelope, size=7))
 
 
-def _local_confidences(grid: Floats, on_beat: Floats, onsets: Floats) -> Floats:
-    """How much stronger the beats (beats,) are than the sound between them, over some bars around."""
+def _local_confidences(grid: Floats, on_beat: Flags, onsets: Floats) -> Floats:
+    """How much stronger the beats (beats,) are than the sound between them, bars around."""
     at = np.clip(np.rint(grid[on_beat]).astype(np.int64), 0, len(onsets) - 1)
     hits = _near(onsets)[at]
     background = scipy.ndimage.uniform_filter1d(onsets, size=801)[at]
@@ -198,7 +200,7 @@ def _local_confidences(grid: Floats, on_beat: Floats, onsets: Floats) -> Floats:
     return np.clip(1.5 * contrast, 0.0, 1.0).astype(np.float64)
 
 
-def _sounding(beats_s: Floats, frames: Frames) -> Floats:
+def _sounding(beats_s: Floats, frames: Frames) -> Flags:
     """Whether there is sound within half a second (beats,): no beats in silence."""
     loud = float(np.percentile(frames.power, 95))
     audible = frames.power > max(loud * 10 ** (_SILENCE_DB / 10), 1e-10)
@@ -208,7 +210,7 @@ def _sounding(beats_s: Floats, frames: Frames) -> Floats:
     return np.asarray(inside & audible[np.clip(at, 0, len(frames) - 1)])
 
 
-def _increasing(beats_s: Floats) -> Floats:
+def _increasing(beats_s: Floats) -> Flags:
     """Drops beats (beats,) that alignment has pushed onto their predecessor."""
     latest = np.maximum.accumulate(np.concatenate([[-np.inf], beats_s[:-1]]))
     return np.asarray(beats_s > latest + 0.1)

@@ -1,8 +1,8 @@
 """Spectra of the song, computed once and shared by every listener.
 
-All spectra are magnitudes of a centred short-time Fourier transform: frame ``i`` describes the sound
-around the moment ``i * hop_s``, whatever the length of its window. The song is walked through in
-blocks, so that an hour costs the memory of its frames and not of its spectra.
+All spectra are magnitudes of a centred short-time Fourier transform: frame ``i`` describes the
+sound around the moment ``i * hop_s``, whatever the length of its window. The song is walked through
+in blocks, so that an hour costs the memory of its frames and not of its spectra.
 """
 
 from __future__ import annotations
@@ -50,7 +50,8 @@ def stft_blocks(
 ) -> Iterator[Floats]:
     """Yields blocks (frames, window // 2 + 1) of STFT magnitudes under a Hann window.
 
-    A full-scale sine has magnitude 1 in its bin. There are ``len(samples) // hop + 1`` frames in all.
+    A full-scale sine has magnitude 1 in its bin. There are ``len(samples) // hop + 1`` frames in
+    all.
     """
     taper = np.hanning(window + 1)[:-1].astype(np.float32)
     taper *= 2.0 / taper.sum()

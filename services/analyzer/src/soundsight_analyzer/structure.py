@@ -21,9 +21,10 @@ from soundsight_analyzer.spectra import Frames
 
 SOURCE = "soundsight.bar-form"
 _TRUSTED_DOWNBEATS = 0.02
+_LOSS = 0.3
 _ALIKE, _UNLIKE = 0.5, 1.2
-"""Distances between sections below which they always share a label, and above which never. Bars picked
-at random lie about 2 apart."""
+"""Distances between sections below which they always share a label, and above which never. Bars
+picked at random lie about 2 apart."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def hear_form(
     bar_s = float(np.median(np.diff(edges)))
     lines = divide(lines_novelty, bar_s, bars_are_real=len(downbeats) >= 4)
     distances = section_distances(likeness, lines)
-    letters = cluster(distances)
+    letters = cluster(distances, lines_novelty[lines[1:-1]])
     lines, letters, distances = _merge_neighbours(lines, letters, likeness)
     return _describe(edges, lines, letters, distances, lines_novelty, duration_s)
 
@@ -103,8 +104,12 @@ def section_distances(likeness: Floats, lines: Ints) -> Floats:
     return result
 
 
-def cluster(distances: Floats) -> Ints:
-    """Cluster numbers (k,) by average linkage, cut where the silhouette is best."""
+def cluster(distances: Floats, between: Floats) -> Ints:
+    """Cluster numbers (k,) by average linkage, cut where the silhouette is best.
+
+    Neighbours in one cluster are no longer divided: a cut pays for the novelty ``between`` (k - 1,)
+    sections that it gives up.
+    """
     count = len(distances)
     if count < 2:
         return np.zeros(count, dtype=np.int64)
@@ -116,7 +121,8 @@ def cluster(distances: Floats) -> Ints:
     best_score = -np.inf
     for cut in cuts:
         labels = scipy.cluster.hierarchy.fcluster(tree, cut, "distance")
-        score = float(_silhouettes(distances, labels).mean())
+        lost = float(between[labels[1:] == labels[:-1]].sum()) / count
+        score = float(_silhouettes(distances, labels).mean()) - _LOSS * lost
         if score > best_score + 1e-9:
             best, best_score = labels, score
     return np.asarray(best)

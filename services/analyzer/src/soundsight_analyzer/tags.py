@@ -25,7 +25,8 @@ MODEL_RATE_HZ = 16_000
 _FFT, _HOP, _MEL = 512, 256, 96
 PATCH_FRAMES = 187
 PATCH_S = PATCH_FRAMES * _HOP / MODEL_RATE_HZ
-_OVERLAP_UP_TO_S = 600.0
+_OVERLAP_UP_TO_S = 120.0
+"""Windows of short songs overlap by half; in longer ones there are enough without."""
 _BATCH = 8
 _SHORTEST_S = 0.5
 
@@ -115,7 +116,7 @@ def mel_spectrogram(samples: Floats) -> Floats:
 
 
 def patch_starts(frames: int, hop: int) -> list[int]:
-    """First frames of the patches; a last one, moved back, covers the end of the song."""
+    """First frames of the patches; what does not fill one at the end of the song is left out."""
     if frames <= PATCH_FRAMES:
         return [0]
     return list(range(0, frames - PATCH_FRAMES + 1, hop))

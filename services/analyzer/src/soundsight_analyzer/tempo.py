@@ -53,12 +53,21 @@ def estimate_tempo(
     bounds_bpm: tuple[float, float] = DEFAULT_BOUNDS_BPM,
     votes_bpm: tuple[float, ...] = (),
 ) -> TempoEstimate:
-    """Estimates the tempo from onset envelopes at FRAME_HOP_S: the whole (frames,), bands (frames, 4).
+    """Estimates the tempo from onset envelopes at FRAME_HOP_S.
 
+    ``onsets`` (frames,) is the whole, ``bands`` (frames, 4) its bands.
     ``votes_bpm`` are what other trackers say: they tip the choice of the level, no more.
     """
     correlation = autocorrelation(onsets)
-    period, clarity = _strongest_period(correlation, bounds_bpm)
+    # The beat's family of halvings and doublings is looked for in all tempi, so that narrow bounds
+    # choose a member of it and not a tempo of their own, unless there is none inside them.
+    wide_bpm = (
+        min(bounds_bpm[0], DEFAULT_BOUNDS_BPM[0]),
+        max(bounds_bpm[1], DEFAULT_BOUNDS_BPM[1]),
+    )
+    period, clarity = _strongest_period(correlation, wide_bpm)
+    if period is not None and not _halvings_and_doublings(period, bounds_bpm):
+        period, clarity = _strongest_period(correlation, bounds_bpm)
     if period is None:
         return TempoEstimate((), 0.0)
     # Regular ripples that are no onsets make no pulse.
@@ -134,18 +143,14 @@ def _weigh_levels(
 ) -> tuple[TempoLevel, ...]:
     """Weighs the halvings and doublings of ``period`` against each other.
 
-    A level is worth more than the next slower one when its beats are nearly as strong, and less when
-    every second one is of another kind: then the beats between are off-beats. Below that evidence
-    stands a prior on tempo.
+    A level is worth more than the next slower one when its beats are nearly as strong, and less
+    when every second one is of another kind: then the beats between are off-beats. Below that
+    evidence stands a prior on tempo.
     """
-    shortest = 60.0 / bounds_bpm[1] / FRAME_HOP_S
-    longest = 60.0 / bounds_bpm[0] / FRAME_HOP_S
-    periods = [period * 2.0**k for k in range(3, -4, -1)]
-    periods = [p for p in periods if shortest <= p <= longest]
     levels = []
     evidence = 0.0
     slower = 0.0
-    for candidate in periods:
+    for candidate in _halvings_and_doublings(period, bounds_bpm):
         strength, alternation = _listen_at(onsets, bands, candidate)
         if slower > 0:
             evidence += _STRENGTH_WEIGHT * (strength / slower - _FULL_STRENGTH)
@@ -156,6 +161,14 @@ def _weigh_levels(
         votes = sum(abs(np.log(level.bpm / vote)) < 0.06 for vote in votes_bpm if vote > 0)
         levels.append(replace(level, score=float(evidence + prior + _VOTE_WEIGHT * votes)))
     return tuple(levels)
+
+
+def _halvings_and_doublings(period: float, bounds_bpm: tuple[float, float]) -> list[float]:
+    """Periods inside the bounds, longest first."""
+    shortest = 60.0 / bounds_bpm[1] / FRAME_HOP_S
+    longest = 60.0 / bounds_bpm[0] / FRAME_HOP_S
+    periods = [period * 2.0**k for k in range(3, -4, -1)]
+    return [p for p in periods if shortest <= p <= longest]
 
 
 def _listen_at(onsets: Floats, bands: Floats, period: float) -> tuple[float, float]:

@@ -13,7 +13,7 @@ from soundsight_analyzer.quiet import essentia_standard
 SOURCE = "essentia.KeyExtractor"
 PROFILES = ("bgate", "edma", "krumhansl", "shaath")
 _SHARPS = {"Db": "C#", "Eb": "D#", "Gb": "F#", "Ab": "G#", "Bb": "A#"}
-_WEAKEST, _STRONGEST = 0.4, 0.9
+_WEAKEST, _STRONGEST = 0.55, 0.9
 _SHORTEST_S = 1.0
 _AUDIBLE = 1e-4
 

@@ -1,0 +1,70 @@
+"""The listening process: essentia runs here, apart from the server.
+
+Requests come as lines of JSON on standard input; frames go out on what was standard output. What
+essentia and TensorFlow print goes to standard error. When the server is gone, so is this process.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import resource
+import sys
+import threading
+from typing import BinaryIO
+
+from soundsight.analyzer.v1.analyzer_pb2 import AnalyzeResponse
+from soundsight.common.v1.common_pb2 import Progress
+from soundsight_analyzer.frames import Kind, Request, write_frame
+from soundsight_analyzer.listening import listen
+from soundsight_analyzer.messages import to_analysis
+from soundsight_analyzer.quiet import essentia_standard
+
+MEMORY_LIMIT_VARIABLE = "SOUNDSIGHT_ANALYZER_WORKER_LIMIT_BYTES"
+_RETIRE_ABOVE_BYTES = 1 << 30
+
+
+def main() -> None:
+    """Listens to songs until standard input ends."""
+    limit = int(os.environ.get(MEMORY_LIMIT_VARIABLE, "0"))
+    if limit:
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    pipe = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    requests: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    essentia_standard()
+    threading.Thread(target=_read_requests, args=(requests,), daemon=True).start()
+    while True:
+        _serve(Request.from_json(requests.get()), pipe)
+        if _peak_memory_bytes() > _RETIRE_ABOVE_BYTES:
+            write_frame(pipe, Kind.RETIRED)
+            return
+        write_frame(pipe, Kind.DONE)
+
+
+def _serve(request: Request, pipe: BinaryIO) -> None:
+    def report(stage: str, done: int, total: int) -> None:
+        progress = Progress(stage=stage, done=done, total=total)
+        write_frame(pipe, Kind.EVENT, AnalyzeResponse(progress=progress).SerializeToString())
+
+    try:
+        analysis = to_analysis(listen(request.song, request.options, report))
+    except MemoryError:
+        write_frame(pipe, Kind.FAILED, b"the song needs more memory than one process may have")
+        return
+    write_frame(pipe, Kind.EVENT, AnalyzeResponse(analysis=analysis).SerializeToString())
+
+
+def _read_requests(requests: queue.SimpleQueue[bytes]) -> None:
+    for line in sys.stdin.buffer:
+        requests.put(line)
+    # The server is gone: nobody waits for what is being computed.
+    os._exit(0)
+
+
+def _peak_memory_bytes() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,117 @@
+"""Sounds with known truth for the analyzer's tests, and a running analyzer."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import pytest_asyncio
+from numpy.typing import NDArray
+
+from songsmith import SAMPLE_RATE_HZ, Song, Truth, compose, first_light, render, truth_of
+from songsmith.files import write_song
+from soundsight.analyzer.v1.analyzer_pb2_grpc import (
+    AnalyzerServiceStub,
+    add_AnalyzerServiceServicer_to_server,
+)
+from soundsight_analyzer.harmonic import chroma
+from soundsight_analyzer.info import describe
+from soundsight_analyzer.rhythm import Rhythm, hear_rhythm
+from soundsight_analyzer.service import AnalyzerServicer
+from soundsight_analyzer.settings import AnalyzerSettings
+from soundsight_analyzer.spectra import Frames, analyse_frames
+from soundsight_analyzer.trackers import degara
+from soundsight_kit.artifacts import ArtifactStore
+from soundsight_kit.channels import open_channel
+from soundsight_kit.server import ServiceBinding
+from soundsight_kit.testing import running_server
+
+Samples = NDArray[np.float32]
+SERVICE = "soundsight.analyzer.v1.AnalyzerService"
+
+
+@dataclass(frozen=True)
+class KnownSong:
+    """A synthesised song: mono samples at 44.1 kHz, what is known about its frames, its truth."""
+
+    samples: Samples
+    frames: Frames
+    chroma: Samples
+    truth: Truth
+
+    def rhythm(self) -> Rhythm:
+        """What is heard of its rhythm."""
+        return hear_rhythm(self.samples, self.frames, self.chroma, other_tracker=degara)
+
+
+def _known(song: Song) -> KnownSong:
+    stereo = render(song).astype(np.float32) / 32768.0
+    samples = stereo.mean(axis=1)
+    return KnownSong(samples, analyse_frames(samples), chroma(samples), truth_of(song))
+
+
+@pytest.fixture(scope="session")
+def example_song() -> KnownSong:
+    """The example song of the repository."""
+    return _known(first_light())
+
+
+@pytest.fixture(scope="session")
+def invent() -> Callable[[int, float], KnownSong]:
+    """Invents a short song from a seed and a tempo; the same song is made once."""
+    made: dict[tuple[int, float], KnownSong] = {}
+    form = (("intro", 4), ("verse", 4), ("chorus", 4), ("verse", 4), ("chorus", 4))
+
+    def song(seed: int, tempo_bpm: float) -> KnownSong:
+        if (seed, tempo_bpm) not in made:
+            composed = compose(seed, tempo_bpm=tempo_bpm, form=form, lead_in_s=0.2)
+            made[seed, tempo_bpm] = _known(composed)
+        return made[seed, tempo_bpm]
+
+    return song
+
+
+@pytest.fixture(scope="session")
+def example_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The example song as the FLAC file that users get."""
+    path, _ = write_song(first_light(), tmp_path_factory.mktemp("example"), "first-light")
+    return path
+
+
+@pytest.fixture(scope="session")
+def noise() -> Samples:
+    """Twenty seconds of white noise."""
+    values = np.random.default_rng(1).standard_normal(20 * SAMPLE_RATE_HZ)
+    return (0.1 * values).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Running:
+    """An analyzer that serves, with its store."""
+
+    stub: AnalyzerServiceStub
+    store: ArtifactStore
+    servicer: AnalyzerServicer
+    target: str
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Running]:
+    """A real analyzer behind a real server on a Unix socket, shared by a module's tests."""
+    folder = tmp_path_factory.mktemp("analyzer")
+    settings = AnalyzerSettings(max_duration_s=120.0, song_timeout_s=120.0)
+    info = describe(settings)
+    store = ArtifactStore.open(f"file://{folder}/store")
+    scratch = folder / "scratch"
+    scratch.mkdir()
+    servicer = AnalyzerServicer(settings=settings, store=store, scratch_dir=scratch, info=info)
+    binding = ServiceBinding(
+        SERVICE, lambda server: add_AnalyzerServiceServicer_to_server(servicer, server)
+    )
+    serving = running_server(binding, info=info, drain=servicer.drain)
+    async with serving as target, open_channel(target) as channel:
+        yield Running(AnalyzerServiceStub(channel), store, servicer, target)
+    assert not list(scratch.iterdir()), "temporary files are left behind"

@@ -1,0 +1,176 @@
+"""Sections: where they begin, which are alike, and what they do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import mir_eval
+import numpy as np
+import pytest
+
+from soundsight_analyzer.barfeatures import MOST_UNITS, unit_edges
+from soundsight_analyzer.boundaries import divide
+from soundsight_analyzer.curves import draw_curves
+from soundsight_analyzer.functions import Function, guess_functions
+from soundsight_analyzer.harmonic import chroma
+from soundsight_analyzer.rhythm import NO_RHYTHM
+from soundsight_analyzer.spectra import RATE_HZ, analyse_frames
+from soundsight_analyzer.structure import Section, hear_form, label_name
+
+if TYPE_CHECKING:
+    from services.analyzer.tests.conftest import KnownSong, Samples
+
+
+def form_of(song: KnownSong) -> tuple[Section, ...]:
+    duration_s = len(song.samples) / RATE_HZ
+    return hear_form(song.frames, song.chroma, song.rhythm(), duration_s)
+
+
+def check_contiguous(sections: tuple[Section, ...], duration_s: float) -> None:
+    """Sections cover the song without gaps and are numbered by label."""
+    assert sections[0].start_s == 0.0
+    assert sections[-1].end_s == duration_s
+    seen: dict[str, int] = {}
+    for section, following in pairwise(sections):
+        assert section.end_s == following.start_s
+    for section in sections:
+        assert section.start_s < section.end_s
+        seen[section.label] = seen.get(section.label, 0) + 1
+        assert section.occurrence == seen[section.label]
+        for confidence in (section.boundary_confidence, section.label_confidence):
+            assert 0 <= confidence <= 1
+    assert list(seen) == [label_name(i) for i in range(len(seen))]
+
+
+def test_form_of_the_example_song(example_song: KnownSong) -> None:
+    """Its boundaries are found (F at 3 s of at least 0.8), on downbeats, and verse and chorus
+    return."""
+    truth = example_song.truth
+    sections = form_of(example_song)
+    check_contiguous(sections, len(example_song.samples) / RATE_HZ)
+    found = np.array([[s.start_s, s.end_s] for s in sections])
+    known = np.array([[s.start_s, s.end_s] for s in truth.sections])
+    _, _, f_measure = mir_eval.segment.detection(known, found, window=3.0, trim=True)
+    assert f_measure >= 0.8
+    downbeats = np.asarray(truth.downbeats_s)
+    for section in sections[1:]:
+        assert np.abs(downbeats - section.start_s).min() < 0.03
+
+    def label_at(time_s: float) -> str:
+        return next(s.label for s in sections if s.start_s <= time_s < s.end_s)
+
+    for function in ("verse", "chorus"):
+        first, second = (
+            label_at((s.start_s + s.end_s) / 2) for s in truth.sections if s.function == function
+        )
+        assert first == second
+    middles = {s.function: label_at((s.start_s + s.end_s) / 2) for s in truth.sections}
+    assert middles["verse"] != middles["chorus"]
+
+
+def test_functions_of_the_example_song(example_song: KnownSong) -> None:
+    """Intro, verses, choruses and outro are called by their names for most of the song."""
+    sections = form_of(example_song)
+    curves = draw_curves(example_song.frames)
+    energies = [curves.mean_energy(s.start_s, s.end_s) for s in sections]
+    guesses = guess_functions(sections, energies)
+    right_s = sum(
+        max(0.0, min(s.end_s, known.end_s) - max(s.start_s, known.start_s))
+        for s, guess in zip(sections, guesses, strict=True)
+        for known in example_song.truth.sections
+        if guess.function.value.lower() == known.function
+    )
+    assert right_s / example_song.truth.duration_s > 0.8
+
+
+@pytest.mark.parametrize(("seed", "tempo_bpm"), [(2, 104.0), (3, 138.0)])
+def test_repetition_of_invented_songs(
+    invent: Callable[[int, float], KnownSong], seed: int, tempo_bpm: float
+) -> None:
+    """Pairs of moments with and without the same label agree with the truth (F of at least 0.8)."""
+    song = invent(seed, tempo_bpm)
+    sections = form_of(song)
+    known = song.truth.sections
+    end_s = min(sections[-1].end_s, known[-1].end_s)
+    found_intervals = np.array([[s.start_s, min(s.end_s, end_s)] for s in sections])
+    known_intervals = np.array([[s.start_s, min(s.end_s, end_s)] for s in known])
+    _, _, f_measure = mir_eval.segment.pairwise(
+        known_intervals, [s.label for s in known], found_intervals, [s.label for s in sections]
+    )
+    assert f_measure >= 0.8
+
+
+def test_sound_without_form_is_still_covered(noise: Samples) -> None:
+    """Noise and very short sounds have contiguous sections all the same."""
+    for sound in (noise, noise[: RATE_HZ // 10], 0 * noise):
+        duration_s = len(sound) / RATE_HZ
+        sections = hear_form(analyse_frames(sound), chroma(sound), NO_RHYTHM, duration_s)
+        check_contiguous(sections, duration_s)
+
+
+def test_long_songs_are_compared_coarsely() -> None:
+    """Two hours of fast music have no more units than can be compared pair by pair."""
+    downbeats = np.arange(0.0, 7200.0, 1.2)
+    edges = unit_edges(downbeats, 7200.0)
+    assert len(edges) - 1 <= MOST_UNITS
+    assert edges[0] == 0
+    assert edges[-1] == 7200.0
+    assert np.isin(edges[1:-1], downbeats).all()
+
+
+def test_divisions_have_musical_lengths() -> None:
+    """With novelty everywhere alike, sections last a multiple of four bars, and none is tiny."""
+    lines = divide(np.full(65, 0.5), 2.0, bars_are_real=True)
+    assert lines[0] == 0
+    assert lines[-1] == 64
+    assert set(np.diff(lines) % 4) == {0}
+
+
+@pytest.mark.parametrize(
+    ("index", "name"), [(0, "A"), (25, "Z"), (26, "AA"), (51, "AZ"), (52, "BA"), (702, "AAA")]
+)
+def test_labels_go_on_beyond_z(index: int, name: str) -> None:
+    """After Z comes AA."""
+    assert label_name(index) == name
+
+
+def made(labels: str, seconds: float = 16.0) -> list[Section]:
+    """Sections of equal length with these labels."""
+    seen: dict[str, int] = {}
+    sections = []
+    for index, label in enumerate(labels):
+        seen[label] = seen.get(label, 0) + 1
+        start_s = index * seconds
+        sections.append(Section(start_s, start_s + seconds, label, seen[label], 1.0, 1.0))
+    return sections
+
+
+def test_the_chorus_is_what_returns_with_most_energy() -> None:
+    """Verse and chorus are told apart by energy, the bridge stands between choruses."""
+    energies = [0.2, 0.5, 0.9, 0.5, 0.9, 0.6, 0.95, 0.2]
+    names = [g.function for g in guess_functions(made("ABCBCDCE"), energies)]
+    assert names == [
+        Function.INTRO,
+        Function.VERSE,
+        Function.CHORUS,
+        Function.VERSE,
+        Function.CHORUS,
+        Function.BRIDGE,
+        Function.CHORUS,
+        Function.OUTRO,
+    ]
+
+
+def test_guesses_are_modest_without_repetition() -> None:
+    """Where nothing returns, there is no chorus, and no guess between the ends is confident."""
+    guesses = guess_functions(made("ABCDEF"), [0.3, 0.5, 0.6, 0.7, 0.6, 0.3])
+    assert all(g.function is not Function.CHORUS for g in guesses)
+    assert all(g.confidence <= 0.5 for g in guesses[1:-1])
+
+
+def test_silence_is_called_silence() -> None:
+    """A section without energy is silence, and a lone section is not guessed at."""
+    assert guess_functions(made("AB"), [0.5, 0.0])[1].function is Function.SILENCE
+    assert guess_functions(made("A"), [0.5])[0].confidence == 0
