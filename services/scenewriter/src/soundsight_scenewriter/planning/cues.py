@@ -31,8 +31,8 @@ def quantise(values: Floats) -> Bytes:
 def frame_maxima(curve: Curve, timeline: Timeline) -> Floats:
     """The curve's maximum within each frame's time, shape (frames,).
 
-    The value at the frame's start counts as well, so that no frame is without one where the
-    curve is coarser than the frame rate.
+    A frame without a value of its own, because the curve is coarser than the frame rate, gets
+    the curve's height at its start.
     """
     starts = steps(timeline.frames + 1, timeline.frame_s)
     maxima = curve.at(starts[:-1])
@@ -43,7 +43,7 @@ def frame_maxima(curve: Curve, timeline: Timeline) -> Floats:
     if filled.size:
         # Up to the last edge: beyond it reduceat would run on to the curve's end.
         values = curve.values[: edges[-1]]
-        maxima[filled] = np.maximum(maxima[filled], np.maximum.reduceat(values, edges[filled]))
+        maxima[filled] = np.maximum.reduceat(values, edges[filled])
     return maxima
 
 

@@ -52,7 +52,8 @@ def _linear(lch: Lch) -> tuple[float, float, float]:
 
 
 def _fits(lch: Lch) -> bool:
-    return all(-1e-4 <= channel <= 1.0 + 1e-4 for channel in _linear(lch))
+    # Near black a small negative channel is a visible error, near white rounding is not.
+    return all(-1e-6 <= channel <= 1.0 + 1e-4 for channel in _linear(lch))
 
 
 def _encode(channel: float) -> int:

@@ -73,7 +73,11 @@ def outline(song: Song, brief: Brief, backend: Backend, tables: Vocabulary, dice
     parts = strands(song)
     place_of = place_of_labels(song, parts)
     places = make_places(
-        drives_of_places(song, parts, place_of), ranked, worlds, dice.child("places")
+        drives_of_places(song, parts, place_of),
+        ranked,
+        worlds,
+        wanted.banned_words,
+        dice.child("places"),
     )
     told = brief.story or (song.concept_summary if brief.reads_concept else "")
     treatment = Treatment(

@@ -50,7 +50,8 @@ class Describer:
         """A section's first shot: it shows the place by its name."""
         place = staging.place
         if staging.occurrence == 1:
-            action = self._least_used(place.actions, place.id)
+            actions = [a for a in place.actions if not self._is_banned(a)] or place.actions
+            action = self._least_used(actions, place.id)
             first = f"{capitalised(place.name)} {action}."
             return self._finish(staging, place.name, action, first)
         vignette, action = self._vignette(staging)

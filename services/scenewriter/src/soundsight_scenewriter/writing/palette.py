@@ -82,8 +82,7 @@ def choose_palette(
     if dice.unit() < 0.3:
         # Four colours: the one between the darkest and the middle goes.
         del shades[1]
-    for number, colour in enumerate(wish.colours[:MOST_COLOURS]):
-        _replace_nearest(shades, colour, number)
+    _put_wished(shades, wish.colours[:MOST_COLOURS])
     shades = [_toward_temperature(shade, 12.0 * wish.warmth) for shade in shades]
     if wish.chroma > -0.9:
         shades = [_unmuddied(shade) for shade in shades]
@@ -91,11 +90,17 @@ def choose_palette(
     return named(_apart(shades), tables)
 
 
-def _replace_nearest(shades: list[Lch], colour: NamedColour, number: int) -> None:
-    """Puts a wished colour in the place of the one nearest in lightness, ends kept if possible."""
-    places = range(1, len(shades)) if number < len(shades) - 1 else range(len(shades))
-    nearest = min(places, key=lambda at: abs(shades[at].lightness - colour.lch.lightness))
-    shades[nearest] = colour.lch
+def _put_wished(shades: list[Lch], wished: Sequence[NamedColour]) -> None:
+    """Puts each wished colour in the place of the one nearest in lightness that is still free.
+
+    The darkest and the lightest colour stay as long as there are others.
+    """
+    free = [*range(1, len(shades) - 1), 0, len(shades) - 1]
+    for colour in wished[: len(shades)]:
+        inner = [at for at in free if 0 < at < len(shades) - 1] or free
+        nearest = min(inner, key=lambda at: abs(shades[at].lightness - colour.lch.lightness))
+        shades[nearest] = colour.lch
+        free.remove(nearest)
 
 
 def _apart(shades: Sequence[Lch]) -> list[Lch]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from soundsight_scenewriter.dice import Dice
 from soundsight_scenewriter.song import Function, Section, Song
 from soundsight_scenewriter.writing.film import Place
 from soundsight_scenewriter.writing.vocabulary import PlaceWords, World
+from soundsight_scenewriter.writing.wishes import content_words
 
 MOST_PLACES = 4
 # A song without a known structure changes its place about this often.
@@ -130,6 +131,13 @@ def drives_of_places(
     return [total / max(length, 1e-9) for total, length in sums]
 
 
+def _described(description: str, setting: str, world: World) -> str:
+    """A place in a caller's own setting says so: `the old harbour: long swell, no land`."""
+    if setting == world.name or len(setting.split()) < 2:
+        return description
+    return f"{setting}: {description}"
+
+
 def _suits(energy: tuple[float, float], drive: float) -> float:
     distance = max(energy[0] - drive, drive - energy[1], 0.0)
     return max(0.01, 1.0 - 6.0 * distance)
@@ -139,11 +147,13 @@ def make_places(
     drives: Sequence[float],
     ranked: Sequence[str],
     worlds: Mapping[str, World],
+    banned: Set[str],
     dice: Dice,
 ) -> list[Place]:
     """A film's places, one per drive: the first in its main setting, the others there and next.
 
-    A place suits what is heard there: no calm bay for the loudest chorus.
+    A place suits what is heard there: no calm bay for the loudest chorus. One that has a word of
+    `banned` in it is taken only where there is no other.
     """
     # Two settings are enough for one film: more, and it falls apart.
     second = ranked[1] if len(ranked) > 1 else ranked[0]
@@ -154,14 +164,20 @@ def make_places(
         setting = settings[index]
         world = worlds[setting]
         deck = decks.setdefault(world.name, list(world.places))
-        words = dice.weighted(deck, [_suits(place.energy, drive) for place in deck])
+        weights = [
+            0.0
+            if content_words(f"{place.name} {place.description}") & banned
+            else _suits(place.energy, drive)
+            for place in deck
+        ]
+        words = dice.weighted(deck, weights)
         deck.remove(words)
         made.append(
             Place(
                 id=f"place-{index + 1}",
                 name=words.name,
                 setting=setting,
-                description=words.description,
+                description=_described(words.description, setting, world),
                 place_seed=dice.child("seed", index).seed63(),
                 world=world,
                 actions=words.actions,

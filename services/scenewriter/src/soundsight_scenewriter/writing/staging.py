@@ -31,6 +31,8 @@ from soundsight_scenewriter.writing.wishes import Understood
 _WISHED = 6.0
 _JUST_SEEN = 0.35
 _DENSITY_PER_RETURN = 0.1
+# Hours and weathers of less weight in a world are shown only when they are asked for.
+_FITTING = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ def _allowed(
 ) -> list[str]:
     """The film's own choices that the world knows and nobody forbade, else any that remain."""
     out = banned | unwished
-    choices = [name for name in wanted if name in fitting and name not in out]
+    choices = [name for name in wanted if fitting.get(name, 0.0) >= _FITTING and name not in out]
     fallback = sorted((name for name in fitting if name not in out), key=lambda n: -fitting[n])
     return choices or fallback[:2] or [name for name in every if name not in out] or [*wanted]
 

@@ -108,7 +108,7 @@ def backend_worlds(tables: Vocabulary, settings: Sequence[str]) -> dict[str, Wor
         world = known.get(plain) or next(
             (known[word] for word in reversed(plain.split()) if word in known), None
         )
-        found[setting] = world or tables.worlds[ELSEWHERE].named(f"the {plain}")
+        found[setting] = world or tables.worlds[ELSEWHERE].named(plain)
     return found
 
 
@@ -137,9 +137,9 @@ def choose_concept(
         )
         if not set(concept.settled) <= {world.name for world in worlds.values()}:
             place = 0.0
-        # Where no world is known at all, mood and genre alone decide.
-        known = any(world.name in tables.worlds for world in worlds.values())
-        weight = (math.exp(-distance / 2.0) + 0.01) * (0.25 + genre) * (place if known else 1.0)
+        elif not any(world.name in tables.worlds for world in worlds.values()):
+            place = 1.0  # no world is known at all: mood and genre alone decide
+        weight = (math.exp(-distance / 2.0) + 0.01) * (0.25 + genre) * place
         weights.append(weight**_SHARPNESS)
     return dice.weighted(tables.concepts, weights)
 

@@ -103,9 +103,9 @@ def write_arc(
         place = places[place_of[parts[strand_at(parts, middle_s)].label]]
         wished = brief.section_wishes.get(section.index, "")
         heard = song.concept_sections.get(section.index, "") if brief.reads_concept else ""
-        given = " ".join(text for text in (wished, story[section.index] or heard) if text)
+        given = [as_sentence(text) for text in (wished, story[section.index] or heard) if text]
         if given:
-            arc.append(as_sentence(clean(given, _ARC_CHARACTERS)))
+            arc.append(clean(" ".join(given), _ARC_CHARACTERS))
             continue
         loud = section.energy >= _LOUD_FROM
         kind = _function(section.function, loud=loud)

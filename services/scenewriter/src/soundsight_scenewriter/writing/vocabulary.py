@@ -66,10 +66,13 @@ class World:
         return not self.lines
 
     def named(self, setting: str) -> World:
-        """The world with a caller's words in place of `{setting}`."""
+        """The world with a caller's words in place of `{setting}`: `an old mill` or `harbour`."""
+        words = setting.strip().rstrip(".")
+        first, _, rest = words.partition(" ")
+        known = f"the {rest if rest and first.lower() in ('a', 'an', 'the') else words}"
 
         def fill(text: str) -> str:
-            return text.replace("{setting}", setting)
+            return text.replace("{setting}", known)
 
         places = tuple(
             replace(place, name=fill(place.name), description=fill(place.description))

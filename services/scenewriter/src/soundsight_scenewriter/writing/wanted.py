@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from soundsight_scenewriter.backend import Backend
 from soundsight_scenewriter.brief import Brief
 from soundsight_scenewriter.song import Song
-from soundsight_scenewriter.texts import joined
-from soundsight_scenewriter.writing.vocabulary import ELSEWHERE, Vocabulary, World
+from soundsight_scenewriter.texts import clean, joined
+from soundsight_scenewriter.writing.vocabulary import ELSEWHERE, Vocabulary, World, vocabulary
 from soundsight_scenewriter.writing.wishes import Understood, content_words, understand
+
+_CLAUSE_END = re.compile(r"[.,;:!?]")
+_SETTING_CHARACTERS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +94,12 @@ def _banned(never_show: Sequence[str]) -> tuple[Understood, frozenset[str]]:
         wish = understand(text)
         banned.not_weathers |= {wish.weather, *wish.not_weathers} - {""}
         banned.not_times |= {wish.time, *wish.not_times} - {""}
-        if not wish.unknown:
-            banned.not_worlds |= {*wish.worlds, *wish.not_worlds}
+        banned.not_worlds |= {
+            world.name
+            for world in vocabulary().worlds.values()
+            # `the sea` forbids the world, `waves` only what has waves in it.
+            if content_words(text) in (content_words(world.name), content_words(world.article))
+        }
         words |= content_words(text)
     return banned, frozenset(words)
 
@@ -163,8 +171,9 @@ def open_worlds(
     if brief.setting and not backend.settings:
         # Words decide: the caller's own are the setting, with the pictures of a world they name.
         known = next((name for name in asked.worlds if name in tables.worlds), "")
-        world = tables.worlds[known] if known else tables.worlds[ELSEWHERE].named(brief.setting)
-        return {brief.setting: world}
+        short = clean(_CLAUSE_END.split(brief.setting)[0], _SETTING_CHARACTERS) or brief.setting
+        world = tables.worlds[known] if known else tables.worlds[ELSEWHERE].named(short)
+        return {short: world}
     allowed = {
         setting: world
         for setting, world in worlds.items()

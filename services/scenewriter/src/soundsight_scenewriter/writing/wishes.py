@@ -162,7 +162,11 @@ def _note_wish(found: Understood, wish: Wish, *, negated: bool) -> None:
 
 @lru_cache(maxsize=4096)
 def content_words(text: str) -> frozenset[str]:
-    """The words of a text that carry meaning, lower case, a plural s taken off."""
+    """The words of a text that carry meaning, lower case, without a possessive or plural s."""
     fillers = vocabulary().fillers
-    words = (word for word in _WORD.findall(text.lower()) if word not in fillers)
-    return frozenset(word[:-1] if len(word) > 3 and word.endswith("s") else word for word in words)
+    words = (word.removesuffix("'s") for word in _WORD.findall(text.lower().replace("’", "'")))
+    return frozenset(
+        word[:-1] if len(word) > 3 and word.endswith("s") else word
+        for word in words
+        if word not in fillers
+    )
