@@ -11,7 +11,7 @@ import sys
 import time
 import warnings
 import wave
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -87,6 +87,8 @@ class Caller:
         self.channel = open_channel(target)
         self.renders = render_pb2_grpc.RenderServiceStub(self.channel)
         self.files = artifacts_pb2_grpc.ArtifactServiceStub(self.channel)
+        self.gateway_leaves: Callable[[], Awaitable[None]] | None = None
+        """Drains the gateway, where it runs in this process."""
 
     async def upload(self, data: bytes, upload_id: str = "upload-0001") -> common_pb2.ArtifactRef:
         """Uploads a file in one go."""
@@ -188,6 +190,7 @@ class Bench:
             )
             server = Server(kit, gateway.info, gateway.services, _drain(gateway))
             caller = Caller(await server.start())
+            caller.gateway_leaves = _drain(gateway)
             try:
                 yield caller
             finally:
@@ -249,7 +252,7 @@ class Child:
         return await asyncio.wait_for(self.process.wait(), 30)
 
 
-def _drain(gateway: Gateway) -> Any:
+def _drain(gateway: Gateway) -> Callable[[], Awaitable[None]]:
     async def drain() -> None:
         gateway.leave()
         await gateway.engine.leave()

@@ -72,38 +72,59 @@ STAGES: dict[str, Callable[[Bench], bool]] = {
 }
 
 
-@pytest.mark.parametrize("stage", STAGES)
-async def test_sigterm_leaves_a_render_that_goes_on(bench: Bench, song: bytes, stage: str) -> None:
-    """A gateway that is told to end does so at once and cleanly; the next one finishes the job,
-    attached to what goes on meanwhile."""
+async def test_sigterm_ends_a_gateway_at_once_and_cleanly(bench: Bench, song: bytes) -> None:
+    """A gateway that is told to end does so with exit code 0 and without complaint; the next one
+    finds the clips that went on meanwhile."""
     services = bench.services
-    services.analyzer.takes_s = services.videogen.takes_s = services.composer.takes_s = 0.8
+    services.videogen.takes_s = 1.0
     async with bench.child() as child:
         created = await begin(child.caller, song)
-        await assert_eventually(lambda: STAGES[stage](bench), within_s=30)
+        await assert_eventually(lambda: STAGES["first clip"](bench), within_s=30)
         assert await child.terminate() == 0
         assert "Traceback" not in child.log.read_text()
-    async with bench.child() as child:
-        done = await child.caller.ended(created.name)
+    async with bench.gateway() as caller:
+        done = await caller.ended(created.name)
+    assert done.state == states.SUCCEEDED
+    assert set(services.videogen.log.begun.values()) == {1}
+    assert not services.videogen.log.cancelled
+
+
+@pytest.mark.parametrize("stage", ["analysing", "composing"])
+async def test_a_gateway_that_leaves_lets_the_next_one_go_on(
+    bench: Bench, song: bytes, stage: str
+) -> None:
+    """At whatever stage it leaves, the next gateway finishes the render, attached to what goes on
+    meanwhile."""
+    services = bench.services
+    services.analyzer.takes_s = services.composer.takes_s = 0.8
+    async with bench.gateway() as caller:
+        created = await begin(caller, song)
+        await assert_eventually(lambda: STAGES[stage](bench), within_s=30)
+    async with bench.gateway() as caller:
+        done = await caller.ended(created.name)
     assert done.state == states.SUCCEEDED
     assert set(services.videogen.log.begun.values()) == {1}
     assert set(services.composer.composed.values()) == {1}
-    assert not services.videogen.log.cancelled
 
 
 async def test_a_watcher_is_told_when_its_gateway_goes(bench: Bench, song: bytes) -> None:
     """The stream ends with UNAVAILABLE, and a new one from the last number misses nothing."""
     bench.services.videogen.takes_s = 1.0
-    seen = []
-    async with bench.child() as child:
-        created = await begin(child.caller, song)
+    seen: list[int] = []
+    async with bench.gateway() as caller:
+        created = await begin(caller, song)
         request = render_pb2.WatchRenderRequest(name=created.name)
-        with pytest.raises(grpc.RpcError) as caught:
-            async for event in child.caller.renders.WatchRender(request):
+
+        async def watch() -> None:
+            async for event in caller.renders.WatchRender(request):
                 if event.HasField("state_change"):
                     seen.append(event.state_change.sequence)
-                    if event.state_change.state == states.FILMING and child.process.pid:
-                        child.process.terminate()
+
+        watching = asyncio.create_task(watch())
+        await assert_eventually(lambda: STAGES["first clip"](bench), within_s=30)
+        await caller.gateway_leaves()
+        with pytest.raises(grpc.RpcError) as caught:
+            await watching
         assert error_from_rpc(caught.value).reason == "DRAINING"
     async with bench.gateway() as caller:
         for event in await caller.watch(created.name, seen[-1]):
@@ -203,12 +224,10 @@ async def test_unfinished_renders_stay_paused_until_asked_for_again(
     bench.services.videogen.takes_s = 0.5
     bench.services.writer.scene_frames = 6
     request_id = str(uuid.uuid4())
-    none = {"SOUNDSIGHT_GATEWAY_RECOVER_ON_START": "none"}
-    async with bench.child(**none) as child:
-        created = await begin(child.caller, song, request_id=request_id)
-        other = await child.caller.create(r.RenderSpec(song=created.spec.song, seed=9))
+    async with bench.gateway(recover_on_start="none") as caller:
+        created = await begin(caller, song, request_id=request_id)
+        other = await caller.create(r.RenderSpec(song=created.spec.song, seed=9))
         await assert_eventually(lambda: sum(log.filmed.values()) >= 3, within_s=30)
-        await child.kill()
     # Whatever was under way at the service ends first, so that what begins later is seen.
     await assert_eventually(lambda: sum(log.begun.values()) == sum(log.filmed.values()))
     begun = sum(log.begun.values())
@@ -268,16 +287,14 @@ async def test_a_render_of_an_older_engine_is_ended_with_its_reason(
 ) -> None:
     """After an upgrade of the workflows a render of ours is not left hanging; asked for again, it
     reuses what was finished."""
-    bench.services.composer.takes_s = 60.0
-    async with bench.child() as child:
-        created = await begin(child.caller, song)
-        await child.caller.reaches(created.name, states.COMPOSING)
-        await child.kill()
+    bench.services.composer.takes_s = 1.0
+    async with bench.gateway() as caller:
+        created = await begin(caller, song)
+        await caller.reaches(created.name, states.COMPOSING)
     older = sa.text("UPDATE workflow_status SET application_version = '0'")
     database = Database(create_engine(bench.database_url))
     await database.write(lambda c: c.execute(older))
     database.close()
-    bench.services.composer.takes_s = 0.0
     async with bench.gateway() as caller:
         failed = await caller.ended(created.name)
         assert "upgraded" in failed.error.message

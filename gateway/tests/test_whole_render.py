@@ -318,16 +318,16 @@ async def test_a_watch_begun_anywhere_gets_all_that_follows(bench: Bench, song: 
 
 
 async def test_many_scenes_at_once(bench: Bench, song: bytes) -> None:
-    """A hundred scenes are filmed, each once, with no more at a time than there is room for."""
+    """Dozens of scenes are filmed, each once, with no more at a time than there is room for."""
     bench.services.writer.scene_frames = 1
     async with bench.gateway() as caller:
         ref = await caller.upload(song)
         spec = r.RenderSpec(song=ref)
-        spec.frame_rate.num, spec.frame_rate.den = 60, 1
+        spec.frame_rate.num, spec.frame_rate.den = 30, 1
         created = await caller.create(spec)
         done = await caller.ended(created.name)
     assert done.state == states.SUCCEEDED, done.error
-    assert len(done.scenes) == 120
+    assert len(done.scenes) == 60
     assert set(bench.services.videogen.log.filmed.values()) == {1}
 
 

@@ -6,6 +6,7 @@ at any gateway and nothing of it hangs on one machine's disk. What a broken call
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
 import shutil
@@ -19,7 +20,7 @@ import grpc
 from soundsight.common.v1.common_pb2 import ArtifactRef
 from soundsight.render.v1 import artifacts_pb2, artifacts_pb2_grpc
 from soundsight_gateway import names
-from soundsight_gateway.upload_store import Announced, UploadRef, UploadStore
+from soundsight_gateway.upload_store import UPLOAD, Announced, UploadRef, UploadStore
 from soundsight_kit.artifacts import ArtifactStore, ensure_project, project_key
 from soundsight_kit.errors import DataLoss, InvalidArgument, NotFound, OutOfRange
 
@@ -52,6 +53,7 @@ class ArtifactServicer(artifacts_pb2_grpc.ArtifactServiceServicer):
         self._uploads = uploads
         self._scratch = scratch
         self._max_bytes = max_bytes
+        self._commits: set[asyncio.Task[int]] = set()
 
     async def Upload(  # noqa: N802
         self, request_iterator: AsyncIterator[artifacts_pb2.UploadRequest], context: Context
@@ -64,7 +66,10 @@ class ArtifactServicer(artifacts_pb2_grpc.ArtifactServiceServicer):
         ref, announced = self._checked(first.header)
         upload = await self._uploads.begin(ref, announced)
         if upload.artifact is not None:
-            return artifacts_pb2.UploadResponse(artifact=upload.artifact)
+            if await self._is_there(upload.artifact):
+                return artifacts_pb2.UploadResponse(artifact=upload.artifact)
+            await self._uploads.discard(ref)
+            upload = await self._uploads.begin(ref, announced)
         if first.header.offset_bytes != upload.committed_bytes:
             raise OutOfRange(
                 f"offset_bytes is {first.header.offset_bytes}, but {upload.committed_bytes} bytes "
@@ -86,12 +91,13 @@ class ArtifactServicer(artifacts_pb2_grpc.ArtifactServiceServicer):
         self, request: artifacts_pb2.GetUploadRequest, context: Context
     ) -> artifacts_pb2.GetUploadResponse:
         """Tells how far an upload is."""
-        upload = await self._uploads.get(
-            UploadRef(
-                names.parse_project(request.parent),
-                names.check_upload_id(request.upload_id, "upload_id"),
-            )
+        ref = UploadRef(
+            names.parse_project(request.parent),
+            names.check_upload_id(request.upload_id, "upload_id"),
         )
+        upload = await self._uploads.get(ref)
+        if upload.artifact is not None and not await self._is_there(upload.artifact):
+            raise NotFound(UPLOAD, ref.name)
         return artifacts_pb2.GetUploadResponse(
             committed_bytes=upload.committed_bytes, artifact=upload.artifact
         )
@@ -153,6 +159,10 @@ class ArtifactServicer(artifacts_pb2_grpc.ArtifactServiceServicer):
             header.size_bytes, header.sha256, media_type
         )
 
+    async def _is_there(self, artifact: ArtifactRef) -> bool:
+        """Whether a finished upload's file was not removed from the store since."""
+        return await self._artifacts.head(self._artifacts.key_of(artifact.uri)) is not None
+
     async def _take_parts(
         self,
         ref: UploadRef,
@@ -181,7 +191,11 @@ class ArtifactServicer(artifacts_pb2_grpc.ArtifactServiceServicer):
                     part.clear()
         finally:
             if part and committed + len(part) <= announced.size_bytes:
-                committed = await self._commit(ref, committed, bytes(part))
+                # In a task of its own, since a caller's going may cut this one short at any time.
+                last = asyncio.create_task(self._commit(ref, committed, bytes(part)))
+                self._commits.add(last)
+                last.add_done_callback(self._commits.discard)
+                committed = await asyncio.shield(last)
         return committed
 
     async def _commit(self, ref: UploadRef, offset: int, data: bytes) -> int:

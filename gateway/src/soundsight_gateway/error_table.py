@@ -42,6 +42,13 @@ TABLE: Final[dict[str, tuple[Row, ...]]] = {
         ),
         Row(
             "CreateRender",
+            "a file is not the one whose SHA-256 is given",
+            "INVALID_ARGUMENT",
+            "DIGEST_MISMATCH",
+            "takes the reference that Upload answered with",
+        ),
+        Row(
+            "CreateRender",
             "the song or a picture is not there, or belongs to another project",
             "NOT_FOUND",
             "NOT_FOUND",
