@@ -87,7 +87,7 @@ class Painter:
         except Exception as error:  # moderngl raises bare Exception
             raise PainterUnavailable(
                 f"OpenGL 3.3 through EGL is not available ({error}); on Debian or Ubuntu install "
-                "libegl1 and libgl1-mesa-dri"
+                "libegl1, libgl1 and libgl1-mesa-dri"
             ) from error
         # One triangle that covers the picture.
         corners = np.array([-1, -1, 3, -1, -1, 3], dtype=np.float32)

@@ -22,15 +22,3 @@ def shader_source(name: str, switches: Collection[str] = ()) -> str:
         return text
     version, rest = text.split("\n", 1)
     return "\n".join([version, *(f"#define {switch}" for switch in sorted(switches)), rest])
-
-
-def shader_files() -> dict[str, bytes]:
-    """Every shader by its name within this package, sorted; for the fingerprint."""
-    root = resources.files(__name__)
-    found: dict[str, bytes] = {}
-    for folder in ("", "worlds", "post"):
-        directory = root.joinpath(folder) if folder else root
-        for entry in directory.iterdir():
-            if entry.is_file() and entry.name.endswith(".glsl"):
-                found[f"{folder}/{entry.name}".lstrip("/")] = entry.read_bytes()
-    return dict(sorted(found.items()))

@@ -142,10 +142,3 @@ vec3 view_ray() {
 #endif
     return ray;
 }
-
-// Light of a small lamp seen through air, for a ray that is `distance` metres away from it at its
-// closest and `along` metres long there: a bright core and a wide, weak halo.
-float lamp_glow(float distance, float along, float size) {
-    float core = square(size) / (square(distance) + square(size * 0.5 + along * pixel_angle));
-    return core / (1.0 + 0.02 * along);
-}

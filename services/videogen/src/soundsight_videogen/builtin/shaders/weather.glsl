@@ -28,7 +28,7 @@ float rain_streaks(vec3 ray) {
 float snow_flakes(vec3 ray) {
     float azimuth = atan(ray.x, ray.z), rise = ray.y / max(length(ray.xz), 0.2);
     float sum = 0.0;
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 3; i++) {
         float layer = float(i);
         float cells = 9.0 + 11.0 * layer;
         vec2 p = vec2(azimuth, rise) * cells;

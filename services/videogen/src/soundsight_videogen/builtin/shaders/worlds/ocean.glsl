@@ -30,7 +30,8 @@ vec3 sun_disc(vec3 ray) {
     float size = mix(0.00042, 0.00035, night);
     float disc = smoothstep(1.0 - size, 1.0 - size * 0.86, toward);
     // The moon has seas.
-    float seas = 1.0 - 0.4 * night * smoothstep(0.45, 0.65, value_noise((ray.xy - sun_direction.xy) * 90.0 + 7.0));
+    float seas = 1.0 - 0.4 * night
+        * smoothstep(0.45, 0.65, value_noise((ray.xy - sun_direction.xy) * 90.0 + 7.0));
     return disc * mix(sun_colour * 4.0, mix(light_colour, vec3(1.0), 0.4) * 1.5, night) * seas;
 }
 
@@ -84,8 +85,9 @@ float stack_height(float b) {
         float broad = 0.02 + 0.018 * chance;
         float rough = 0.006 * (fbm(vec2(b * 70.0, i * 9.0), 3) - 0.5);
         float d = abs(b - middle + rough) / broad;
-        tallest = max(tallest, (0.05 + 0.06 * chance) * (1.0 - smoothstep(0.25 + 0.3 * chance, 1.05, d))
-            * (0.7 + 0.6 * fbm(vec2(b * 55.0, 2.0 + 9.0 * i), 3)));
+        tallest = max(tallest,
+            (0.05 + 0.06 * chance) * (1.0 - smoothstep(0.1 + 0.35 * chance, 1.05, d))
+            * (0.72 + 0.5 * fbm(vec2(b * 26.0, 2.0 + 9.0 * i), 3)));
     }
     return has_stacks * tallest;
 }
@@ -119,15 +121,18 @@ vec3 lighthouse(vec3 ray, vec3 behind) {
     float tower = soft_box(d.x, -half_width, half_width, w) * soft_box(d.y, 0.0, TOP, w);
     float gallery = soft_box(d.x, -0.0072, 0.0072, w) * soft_box(d.y, TOP - 0.002, TOP + 0.0012, w);
     float room = soft_box(d.x, -0.0042, 0.0042, w) * soft_box(d.y, TOP, TOP + 0.01, w);
-    float roof = soft_box(d.x, -0.0055 + 0.55 * (d.y - TOP - 0.01), 0.0055 - 0.55 * (d.y - TOP - 0.01), w)
+    float eaves = 0.0055 - 0.55 * (d.y - TOP - 0.01);
+    float roof = soft_box(d.x, -eaves, eaves, w)
         * soft_box(d.y, TOP + 0.01, TOP + 0.02, w);
     float mound = 0.013 * max(1.0 - square(d.x / 0.07), 0.0)
         * (0.7 + 0.6 * value_noise(vec2(b * 60.0, 5.0)));
     float rock = smoothstep(mound + w, mound - w, d.y) * step(1e-4, mound);
     vec3 dark = mix(sea_fog(ray), shadow_colour * 0.25 + zenith_colour * 0.1, 0.9 - 0.35 * fog);
     float stripes = filtered_pulse(d.y / 0.046, 0.0, 0.5, w / 0.046);
-    float sunny = 0.45 + 0.55 * smoothstep(-half_width, half_width, d.x * sign(sun_direction.x + 1e-3));
-    vec3 paint = mix(dark, (ambient_colour + sun_colour * 0.4 * sunny) * mix(vec3(0.6), accent_a, stripes), 0.5);
+    float sunny = 0.45 + 0.55
+        * smoothstep(-half_width, half_width, d.x * sign(sun_direction.x + 1e-3));
+    vec3 paint = mix(dark,
+        (ambient_colour + sun_colour * 0.4 * sunny) * mix(vec3(0.6), accent_a, stripes), 0.5);
     vec3 light = mix(behind, paint, tower);
     light = mix(light, dark, max(max(gallery, roof), rock));
     light = mix(light, mix(light_colour, vec3(1.0, 0.85, 0.6), 0.4) * 1.2, room);
@@ -154,13 +159,18 @@ vec3 boat(vec3 ray, vec3 behind) {
     vec2 d = vec2(b - at, rise + 0.0022 - 0.0016 * sin(0.7 * time));
     d = mat2(cos(rock), -sin(rock), sin(rock), cos(rock)) * d / (0.75 + 0.5 * place.z);
     float w = pixel_angle;
-    float hull = soft_box(d.x, -0.019 - 0.5 * d.y, 0.021 + 0.9 * d.y, w) * soft_box(d.y, 0.0, 0.0052, w);
+    float hull = soft_box(d.x, -0.019 - 0.5 * d.y, 0.021 + 0.9 * d.y, w)
+        * soft_box(d.y, 0.0, 0.0052, w);
     float reach = 0.062 - d.y;
-    float main_sail = soft_box(d.x, -0.017 * reach / 0.056 - 0.001, -0.0006, w) * soft_box(d.y, 0.0075, 0.062, w);
-    float jib = soft_box(d.x, 0.0008, 0.017 * (0.052 - d.y) / 0.046, w) * soft_box(d.y, 0.0075, 0.052, w);
-    float mast = soft_box(d.x, -0.0006, 0.0006, w) * soft_box(d.y, 0.0, 0.066, w) * min(1.0, 0.0012 / w);
+    float main_sail = soft_box(d.x, -0.017 * reach / 0.056 - 0.001, -0.0006, w)
+        * soft_box(d.y, 0.0075, 0.062, w);
+    float jib = soft_box(d.x, 0.0008, 0.017 * (0.052 - d.y) / 0.046, w)
+        * soft_box(d.y, 0.0075, 0.052, w);
+    float mast = soft_box(d.x, -0.0006, 0.0006, w) * soft_box(d.y, 0.0, 0.066, w)
+        * min(1.0, 0.0012 / w);
     vec3 dark = mix(sea_fog(ray), shadow_colour * 0.25 + zenith_colour * 0.1, 0.88 - 0.35 * fog);
-    vec3 cloth = mix(dark, ambient_colour * 1.1 + sun_colour * 0.5 * mix(accent_a, vec3(1.0), 0.6), 0.55);
+    vec3 cloth = mix(dark, ambient_colour * 1.1
+        + sun_colour * 0.5 * mix(accent_a, vec3(1.0), 0.6), 0.55);
     vec3 light = mix(behind, cloth, saturate(main_sail + jib) * 0.94);
     light = mix(light, dark, max(hull, mast));
     float lamp = 0.000006 / (dot(d - vec2(0.0, 0.067), d - vec2(0.0, 0.067)) + 0.000004);
@@ -181,11 +191,13 @@ float birds(vec3 ray) {
         float size = 0.016 + 0.012 * chance;
         vec2 d = (vec2(b, rise) - at) / size;
         float span = abs(d.x);
-        float stroke = 0.3 * sin(5.0 * time + 9.0 * chance) * smoothstep(0.2, 0.7, fract(0.11 * time + chance));
+        float stroke = 0.3 * sin(5.0 * time + 9.0 * chance)
+            * smoothstep(0.2, 0.7, fract(0.11 * time + chance));
         float wing = d.y - span * (0.28 + stroke) + span * span * (0.3 + 0.5 * stroke);
         float thin = 0.09 * (1.15 - span) + 0.02;
         float w = pixel_angle / size;
-        cover = max(cover, smoothstep(thin + w, thin - w, abs(wing)) * smoothstep(1.0 + w, 1.0 - w, span)
+        cover = max(cover, smoothstep(thin + w, thin - w, abs(wing))
+            * smoothstep(1.0 + w, 1.0 - w, span)
             * min(1.0, 2.0 * thin / w));
     }
     return cover * has_birds * (1.0 - night) * (1.0 - rain);
@@ -217,7 +229,10 @@ vec3 upper_half(vec3 ray, inout float thing) {
 const float WAVE_HEIGHT = 2.2;
 
 // Swell: how high the waves go, in metres.
-float swell() { return (0.42 + 0.3 * motion + 0.45 * wind + 0.25 * storm) * (0.7 + 0.7 * heave * (0.5 + 0.5 * motion) + 0.25 * energy); }
+float swell() {
+    float wild = 0.42 + 0.3 * motion + 0.45 * wind + 0.25 * storm;
+    return wild * (0.7 + 0.7 * heave * (0.5 + 0.5 * motion) + 0.25 * energy);
+}
 
 // Sum of sharp-crested waves, each dragging the next ones along (after Alexander Alekseev's and
 // afl_ext's public oceans). Waves much shorter than `footprint` metres are left out; what they
@@ -282,8 +297,10 @@ vec3 water(vec3 origin, vec3 ray, out float distance) {
     vec3 sky = clear_sky(mirror);
     // Overcast skies mirror grey; single clouds are lost in the ripples.
     sky = mix(sky, mix(zenith_colour, horizon_colour, 0.5), 0.45 * cloud);
-    vec3 deep = mix(zenith_colour * 0.2, shadow_colour * 0.35, 0.5) + ambient_colour * vec3(0.01, 0.035, 0.04);
-    vec3 through = mix(vec3(0.05, 0.32, 0.3), accent_b, 0.5) * (ambient_colour * 0.5 + sun_colour * 0.28);
+    vec3 deep = mix(zenith_colour * 0.2, shadow_colour * 0.35, 0.5)
+        + ambient_colour * vec3(0.01, 0.035, 0.04);
+    vec3 through = mix(vec3(0.05, 0.32, 0.3), accent_b, 0.5)
+        * (ambient_colour * 0.5 + sun_colour * 0.28);
     float crest = saturate(height * 1.7 + 0.12);
     float against = 0.35 + 0.65 * pow(saturate(dot(ray, sun_direction) * 0.5 + 0.5), 3.0);
     vec3 light = deep + through * crest * crest * 0.6 * against;
@@ -295,7 +312,8 @@ vec3 water(vec3 origin, vec3 ray, out float distance) {
     float width = rough + 0.0012;
     float glitter = exp(-lobe / max(1.0 - lobe, 0.05) / width) / (width * 26.0);
     float spark = 0.75 + 0.5 * onset + 0.25 * beat;
-    light += sun_colour * min(glitter * 0.55, 5.0) * spark * mix(1.0, 1.6, night) * (1.0 - 0.85 * storm);
+    light += sun_colour * min(glitter * 0.55, 5.0) * spark * mix(1.0, 1.6, night)
+        * (1.0 - 0.85 * storm);
 
     // Foam where crests break, streaked by the wind.
     float fold = smoothstep(0.34 - 0.24 * wind, 0.52 - 0.16 * wind, height);
@@ -304,8 +322,8 @@ vec3 water(vec3 origin, vec3 ray, out float distance) {
         / (1.0 + 0.02 * t);
     light = mix(light, ambient_colour * 1.1 + sun_colour * 0.35, 0.75 * foam);
 
-    // What stands on the horizon throws a dark, broken image.
-    float air = 1.0 - exp(-t * ((0.0011 + 0.007 * fog * fog + 0.0015 * rain) / (1.0 + 0.02 * camera_position.y)));
+    float air = 1.0 - exp(-t
+        * ((0.0011 + 0.007 * fog * fog + 0.0015 * rain) / (1.0 + 0.02 * camera_position.y)));
     return mix(light, sea_fog(ray), air);
 }
 
@@ -330,7 +348,8 @@ void main() {
     light += drop * rain_streaks(ray) * (0.4 + 0.4 * energy);
 #endif
 #ifdef WITH_SNOW
-    light = mix(light, light_colour * (0.2 + ambient_colour * 1.5), 0.8 * saturate(snow_flakes(ray)));
+    light = mix(light, light_colour * (0.2 + ambient_colour * 1.5),
+        0.8 * saturate(snow_flakes(ray)));
 #endif
     scene = vec4(max(light, 0.0), thing);
 }
