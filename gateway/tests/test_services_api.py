@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import subprocess
+import sys
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -482,3 +485,10 @@ async def test_a_pool_that_answered_once_is_known_while_it_is_away(
         spec = r.RenderSpec(song=made.spec.song, goal=r.RENDER_GOAL_STORYBOARD, seed=4)
         again = await caller.ended((await caller.create(spec)).name)
     assert again.state == states.SUCCEEDED
+
+
+def test_the_page_of_errors_is_current() -> None:
+    """docs/errors.md is what the tables give."""
+    script = Path(__file__).parents[2] / "scripts" / "generate_errors_page.py"
+    done = subprocess.run([sys.executable, str(script), "--check"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -1,9 +1,7 @@
 """What can go wrong with each call of the render API, and what a caller does then.
 
-`docs/errors.md` is made of this table, and a test compares them; another test provokes the reasons.
-Every call may also end with UNAVAILABLE (DRAINING, STORE_UNAVAILABLE, OBJECT_STORE),
-RESOURCE_EXHAUSTED (DISK_FULL), FAILED_PRECONDITION (STORE_READ_ONLY), DEADLINE_EXCEEDED, and
-INTERNAL (UNEXPECTED): see the table of what every call may end with.
+`docs/errors.md` is made of this table by `scripts/generate_errors_page.py`, whose introduction has
+what every call may end with. `tests/test_services_api.py` provokes each row.
 """
 
 from __future__ import annotations
