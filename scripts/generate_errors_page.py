@@ -32,19 +32,23 @@ against. `BadRequest` names fields, `RetryInfo` says when trying again helps, `R
 what is missing.
 
 Codes that every call may end with:
-
-| condition | code | reason | what the caller does |
-|---|---|---|---|
-| the service is shutting down | `UNAVAILABLE` | `DRAINING` | tries again after `RetryInfo` |
-| the service cannot be reached | `UNAVAILABLE` | | tries again, with growing pauses |
-| the object store does not answer | `UNAVAILABLE` | `OBJECT_STORE` | tries again after `RetryInfo` |
-| the job store does not answer | `UNAVAILABLE` | `STORE_UNAVAILABLE` | tries again after `RetryInfo` |
-| the job store cannot be written | `FAILED_PRECONDITION` | `STORE_READ_ONLY` | tells the operator |
-| the disk is full | `RESOURCE_EXHAUSTED` | `DISK_FULL` | frees space, tries again |
-| the caller's own deadline passed | `DEADLINE_EXCEEDED` | | allows more time |
-| the caller broke off | `CANCELLED` | | nothing |
-| a fault of ours | `INTERNAL` | `UNEXPECTED` | reports the incident id in the metadata |
 """
+EVERY_CALL = (
+    ("the service is shutting down", "UNAVAILABLE", "DRAINING", "tries again after `RetryInfo`"),
+    ("the service cannot be reached", "UNAVAILABLE", "", "tries again, with growing pauses"),
+    ("the object store is away", "UNAVAILABLE", "OBJECT_STORE", "tries again after `RetryInfo`"),
+    ("the job store is away", "UNAVAILABLE", "STORE_UNAVAILABLE", "tries again after `RetryInfo`"),
+    (
+        "the job store cannot be written",
+        "FAILED_PRECONDITION",
+        "STORE_READ_ONLY",
+        "tells the operator",
+    ),
+    ("the disk is full", "RESOURCE_EXHAUSTED", "DISK_FULL", "frees space, tries again"),
+    ("the caller's own deadline passed", "DEADLINE_EXCEEDED", "", "allows more time"),
+    ("the caller broke off", "CANCELLED", "", "nothing"),
+    ("a fault of ours", "INTERNAL", "UNEXPECTED", "reports the incident id in the metadata"),
+)
 HEAD = ["| condition | code | reason | what the caller does |", "|---|---|---|---|"]
 FAILURES = """\
 ## How a render fails
@@ -68,11 +72,16 @@ def cell(text: str) -> str:
 
 
 def code(text: str) -> str:
-    return f"`{cell(text)}`"
+    return f"`{cell(text)}`" if text else ""
 
 
 def page() -> str:
-    lines = [INTRODUCTION]
+    lines = [INTRODUCTION, *HEAD]
+    lines += [
+        f"| {condition} | {code(status)} | {code(reason)} | {caller} |"
+        for condition, status, reason, caller in EVERY_CALL
+    ]
+    lines.append("")
     failures: list[Any] = []
     for name in error_tables():
         module = importlib.import_module(name)
