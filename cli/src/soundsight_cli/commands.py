@@ -88,9 +88,8 @@ async def render(
         display.close()
     if not quiet:
         taken = duration(time.monotonic() - began)
-        print(
-            f"{output}: {summaries.video(done)}, {size(done.outputs.video.size_bytes)}, made in {taken}"
-        )
+        file_size = size(done.outputs.video.size_bytes)
+        print(f"{output}: {summaries.video(done)}, {file_size}, made in {taken}")
         for note in done.notes:
             print(f"note: {note}")
         if session.gateway is None:
