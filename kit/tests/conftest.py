@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
+import structlog
 
+from soundsight_kit.logs import configure_logging
+from soundsight_kit.settings import KitSettings
 from soundsight_kit.testing_s3 import S3Server, running_s3
 
 
@@ -14,3 +20,14 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     """A real S3 server."""
     with running_s3(tmp_path_factory.mktemp("s3")) as server:
         yield server
+
+
+@pytest.fixture
+def json_log(capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[[], list[dict[str, Any]]]]:
+    """Logs as a service does, in JSON; gives what was logged since the last look."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    configure_logging(KitSettings(log_format="json"), "test")
+    yield lambda: [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    root.handlers, root.level = handlers, level
+    structlog.reset_defaults()
