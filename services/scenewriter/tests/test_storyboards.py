@@ -307,3 +307,25 @@ def test_two_hours_fit_into_a_message(handmade: Any, ask: Any) -> None:
     assert storyboard.ByteSize() <= MOST_BYTES
     assert len({scene.description for scene in storyboard.scenes}) == len(storyboard.scenes)
     assert all(scene.cues.energy for scene in storyboard.scenes)
+
+
+def test_short_sections_do_not_make_a_restless_film(handmade: Any, ask: Any) -> None:
+    """Sections of a few seconds: the sky changes by acts, not all shots are views of a place."""
+    parts = [("ABCADBCE"[i % 8], "unspecified", 4, (0.4, 0.8, 0.6)[i % 3]) for i in range(30)]
+    song = handmade(bpm=160.0, parts=parts, arousal=0.5)
+    storyboard = write(ask(song))
+    scenes = storyboard.scenes
+    assert {shot.cut_reason for shot in scenes if shot.section_index} != {0}
+    skies = [(scene.shot.time_of_day, scene.shot.weather) for scene in scenes]
+    changes = [
+        scene.start_frame / 24
+        for before, now, scene in zip(skies, skies[1:], list(scenes)[1:], strict=False)
+        if before != now
+    ]
+    assert changes
+    assert all(later - sooner >= 12.0 for sooner, later in itertools.pairwise(changes))
+    names = {place.name.lower() for place in storyboard.treatment.places}
+    views = [scene for scene in scenes if scene.shot.subject.lower() in names]
+    assert len(views) < 0.2 * len(scenes)
+    arc = [point.text for point in storyboard.treatment.arc]
+    assert len(set(arc)) == len(arc)

@@ -22,6 +22,7 @@ _GRID_S = 0.25
 _SMOOTH_S = 3.0
 # What a section's place in the film does to its shots.
 _ESTABLISH = 1.3
+_LONG_SECTION_S = 16.0
 _LAST_HELD = 1.5
 _RISE_ENDS_AT = 0.6
 _BREAK_HELD = 1.6
@@ -96,7 +97,8 @@ def _shape_sections(song: Song, times_s: Floats, factor: Floats) -> None:
             continue
         way = (times_s[inside] - section.start_s) / length
         opening = np.where((times_s[inside] - section.start_s) < min(4.0, length / 3), 1.0, 0.0)
-        shape = 1.0 + (_ESTABLISH - 1.0) * opening
+        # A section of a few seconds has no room for a held view of its place.
+        shape = 1.0 + (_ESTABLISH - 1.0) * min(1.0, length / _LONG_SECTION_S) ** 2 * opening
         if following is None:
             shape = np.where(way > 0.7, shape * _LAST_HELD, shape)
         elif _rises(section, following):
@@ -114,11 +116,10 @@ def _shape_phrases(song: Song, times_s: Floats, factor: Floats, dice: Dice) -> N
     phrase_s = _PHRASE_BARS * song.bar_s or _PHRASE_S
     while phrase_s < _PHRASE_S / 2.0:
         phrase_s *= 2.0
-    starts = np.array([section.start_s for section in song.sections])
-    section = np.maximum(0, np.searchsorted(starts, times_s, side="right") - 1)
-    phrase = np.maximum(0.0, (times_s - starts[section]) // phrase_s).astype(np.int64)
-    rows = [np.array(dice.pick(_PHRASES)) for _ in song.sections]
-    factor *= np.stack(rows)[section, phrase % len(_PHRASES[0])]
+    # Counted through the whole song: sections may be shorter than a row of phrases.
+    phrase = (times_s // phrase_s).astype(np.int64)
+    rows = [dice.pick(_PHRASES) for _ in range(int(phrase.max()) // len(_PHRASES[0]) + 1)]
+    factor *= np.array(rows).ravel()[phrase]
 
 
 def _shape_events(song: Song, times_s: Floats, factor: Floats) -> None:

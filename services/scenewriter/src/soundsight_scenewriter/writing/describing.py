@@ -10,7 +10,7 @@ from soundsight_scenewriter.brief import CastMember
 from soundsight_scenewriter.dice import Dice
 from soundsight_scenewriter.texts import as_sentence, capitalised
 from soundsight_scenewriter.writing.film import Staging, Words
-from soundsight_scenewriter.writing.staging import Sky, holds
+from soundsight_scenewriter.writing.skies import Sky, holds
 from soundsight_scenewriter.writing.vocabulary import Vignette, Vocabulary
 from soundsight_scenewriter.writing.wishes import content_words
 

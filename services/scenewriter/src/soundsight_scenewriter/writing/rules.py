@@ -20,10 +20,13 @@ from soundsight_scenewriter.writing.describing import Describer
 from soundsight_scenewriter.writing.film import Film, FilmScene, Staging, Words
 from soundsight_scenewriter.writing.places import Strand, has_structure, strand_at
 from soundsight_scenewriter.writing.prompts import compose_prompt, negative_prompt
-from soundsight_scenewriter.writing.staging import ShotMusic, section_palette, skies, stage
+from soundsight_scenewriter.writing.skies import skies
+from soundsight_scenewriter.writing.staging import ShotMusic, section_palette, stage
 from soundsight_scenewriter.writing.vocabulary import vocabulary
 
 _SAMPLES_PER_SHOT = 5
+# Where sections are short, not each of them is opened by a view of its place.
+_OPENING_EVERY_S = 10.0
 
 
 def film_dice(song: Song, seed: int) -> Dice:
@@ -112,6 +115,7 @@ def listen(song: Song, timeline: Timeline, plan: Plan, parts: Sequence[Strand]) 
     times = (starts[:, None] + (ends - starts)[:, None] * ways).astype(np.float64)
     drives = intensity(song, times.ravel()).reshape(times.shape).mean(axis=1)
     curve = song.curves.get(CurveName.ENERGY)
+    opener = _Opener()
     music: list[ShotMusic] = []
     for index, shot in enumerate(plan.shots):
         section = song.sections[shot.section_index]
@@ -126,12 +130,31 @@ def listen(song: Song, timeline: Timeline, plan: Plan, parts: Sequence[Strand]) 
             ShotMusic(
                 strand_index=strand,
                 section_index=shot.section_index,
-                opens=not music or music[-1].strand_index != strand,
+                opens=opener.opens(strand, parts[strand].label, float(starts[index])),
                 drive=float(drives[index]),
                 energy=energy,
             )
         )
     return music
+
+
+class _Opener:
+    """Decides which shots show where the film is: at every new place, then not too often."""
+
+    def __init__(self) -> None:
+        self._strand = -1
+        self._shown: dict[str, float] = {}
+        self._latest_s = -_OPENING_EVERY_S
+
+    def opens(self, strand: int, label: str, start_s: float) -> bool:
+        """Whether the shot that starts then is an opening one; called for all shots in order."""
+        changed = strand != self._strand
+        self._strand = strand
+        waited = start_s - self._latest_s >= _OPENING_EVERY_S
+        if not changed or not (waited or label not in self._shown):
+            return False
+        self._latest_s = self._shown[label] = start_s
+        return True
 
 
 def _stage(

@@ -1,7 +1,6 @@
-"""Stages each shot: hour, weather, camera, colours, fullness and movement.
+"""Stages each shot: camera, colours, fullness and movement.
 
-A section keeps its hour and weather; the film's clock moves on from section to section, and a
-place that returns is never the same twice. The camera's move and size change at every cut.
+The camera's move and size change at every cut; a place that returns is fuller each time.
 """
 
 from __future__ import annotations
@@ -15,15 +14,12 @@ from soundsight_scenewriter.writing.colour import Rgb
 from soundsight_scenewriter.writing.film import Camera, Place, Staging
 from soundsight_scenewriter.writing.palette import grade
 from soundsight_scenewriter.writing.places import Strand
+from soundsight_scenewriter.writing.skies import Sky
 from soundsight_scenewriter.writing.taste import nearest_mood
 from soundsight_scenewriter.writing.vocabulary import (
     SIZES,
-    TIMES,
-    WEATHERS,
     CameraWord,
-    Concept,
     Vocabulary,
-    World,
 )
 from soundsight_scenewriter.writing.wishes import Understood
 
@@ -31,16 +27,6 @@ from soundsight_scenewriter.writing.wishes import Understood
 _WISHED = 6.0
 _JUST_SEEN = 0.35
 _DENSITY_PER_RETURN = 0.1
-# Hours and weathers of less weight in a world are shown only when they are asked for.
-_FITTING = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class Sky:
-    """Hour and weather of a section."""
-
-    time: str
-    weather: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,73 +38,6 @@ class ShotMusic:
     opens: bool
     drive: float
     energy: float
-
-
-def skies(
-    song: Song,
-    parts: Sequence[Strand],
-    places: Sequence[Place],
-    place_of: Mapping[str, int],
-    concept: Concept,
-    wishes: Sequence[Understood],
-    banned: Understood,
-) -> list[Sky]:
-    """The sky of each strand. `wishes[i]` is what was asked for strand i, `banned` never shown."""
-    latest: dict[int, list[Sky]] = {}
-    made = []
-    for index, (part, wish) in enumerate(zip(parts, wishes, strict=True)):
-        place = place_of[part.label]
-        progress = (part.start_s + part.end_s) / 2.0 / song.duration_s
-        world = places[place].world
-        hours = _allowed(concept.clock, world.times, TIMES, banned.not_times, wish.not_times)
-        weathers = _allowed(
-            concept.weathers, world.weathers, WEATHERS, banned.not_weathers, wish.not_weathers
-        )
-        time = wish.time or hours[min(len(hours) - 1, int(progress * len(hours)))]
-        weather = wish.weather or weathers[min(len(weathers) - 1, int(progress * len(weathers)))]
-        before = latest.setdefault(place, [])
-        chosen = Sky(time, weather)
-        if before and chosen == before[-1] and parts[index - 1].label != part.label:
-            chosen = _changed(chosen, before, hours, weathers, wish, index)
-        before.append(chosen)
-        made.append(chosen)
-    return made
-
-
-def _allowed(
-    wanted: Sequence[str],
-    fitting: Mapping[str, float],
-    every: Sequence[str],
-    banned: set[str],
-    unwished: set[str],
-) -> list[str]:
-    """The film's own choices that the world knows and nobody forbade, else any that remain."""
-    out = banned | unwished
-    choices = [name for name in wanted if fitting.get(name, 0.0) >= _FITTING and name not in out]
-    fallback = sorted((name for name in fitting if name not in out), key=lambda n: -fitting[n])
-    return choices or fallback[:2] or [name for name in every if name not in out] or [*wanted]
-
-
-def _changed(
-    same: Sky,
-    before: Sequence[Sky],
-    hours: Sequence[str],
-    weathers: Sequence[str],
-    wish: Understood,
-    salt: int,
-) -> Sky:
-    """Another sky than the place had last, one that it never had if there is one."""
-    options = [
-        Sky(time, weather)
-        for time in ([wish.time] if wish.time else hours)
-        for weather in ([wish.weather] if wish.weather else weathers)
-    ]
-    others = [sky for sky in dict.fromkeys(options) if sky != same]
-    unseen = [sky for sky in others if sky not in before]
-    # The same hour in other weather is the smaller jump.
-    near = [sky for sky in unseen if sky.time == same.time]
-    pool = near or unseen or others
-    return pool[salt % len(pool)] if pool else same
 
 
 class CameraCrew:
@@ -271,17 +190,3 @@ def stage(
 def _unit(value: float) -> float:
     """Bounded to 0..1 and rounded, so that equal looks give equal clip keys."""
     return round(min(1.0, max(0.0, value)), 3)
-
-
-def holds(needs: str, world: World, sky: Sky) -> bool:
-    """Whether what a vignette needs is so (see city.toml)."""
-    if not needs or not world.has_sky:
-        return True
-    open_sky = sky.weather in ("clear", "cloudy")
-    return {
-        "dark": sky.time != "day",
-        "open": open_sky,
-        "sun": sky.time in ("dawn", "day", "golden_hour") and open_sky,
-        "moon": sky.time in ("night", "dusk") and open_sky,
-        "cloud": sky.weather in ("cloudy", "rain", "storm"),
-    }[needs]

@@ -19,6 +19,8 @@ _LOGLINE_CHARACTERS = 300
 _ARC_CHARACTERS = 400
 _LOUD_FROM = 0.65
 _MOTIFS = 2
+# Lines tried for a section before one is told again.
+_TRIES = 16
 _SENTENCE_END = re.compile(r"(?<=[.!?…])\s+")
 
 
@@ -108,24 +110,34 @@ def write_arc(
             arc.append(clean(" ".join(given), _ARC_CHARACTERS))
             continue
         loud = section.energy >= _LOUD_FROM
-        kind = _function(section.function, loud=loud)
-        lines = tables.arcs[concept.drama][kind]
-        more = tables.arcs["again"]["loud" if loud else "quiet"]
-        pool = f"again {loud}"
-        if used[kind] < len(lines):
-            line = lines[used[kind]]
-            used[kind] += 1
-        else:
-            line = more[used[pool] % len(more)]
-            used[pool] += 1
-        arc.append(line.format(place=place.name, Place=capitalised(place.name)))
+        for _ in range(_TRIES):
+            line = _line(tables.arcs, concept.drama, section.function, used, loud=loud)
+            text = line.format(place=place.name, Place=capitalised(place.name))
+            if text not in arc:
+                break
+        arc.append(text)
     return tuple(arc)
 
 
-def _function(function: Function, *, loud: bool) -> str:
-    if function is Function.UNKNOWN:
-        return "chorus" if loud else "verse"
-    return str(function)
+def _line(
+    arcs: Mapping[str, Mapping[str, tuple[str, ...]]],
+    drama: str,
+    function: Function,
+    used: Counter[str],
+    *,
+    loud: bool,
+) -> str:
+    """The next line for a section: its function's own, then a verse's or chorus's, then more."""
+    common = "chorus" if loud else "verse"
+    kind = common if function is Function.UNKNOWN else str(function)
+    for name in (kind, common):
+        lines = arcs[drama][name]
+        if used[name] < len(lines):
+            used[name] += 1
+            return lines[used[name] - 1]
+    pool = "loud" if loud else "quiet"
+    used[pool] += 1
+    return arcs["again"][pool][(used[pool] - 1) % len(arcs["again"][pool])]
 
 
 def _spread(told: Sequence[str], sections: int) -> list[str]:
