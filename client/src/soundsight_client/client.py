@@ -6,37 +6,40 @@ import asyncio
 import hashlib
 import os
 import tempfile
-import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Self, TypeVar
 
 import grpc
+from google.protobuf import json_format
 
 from soundsight.common.v1.common_pb2 import ArtifactRef
 from soundsight.render.v1 import artifacts_pb2, render_pb2
 from soundsight.render.v1.artifacts_pb2_grpc import ArtifactServiceStub
 from soundsight.render.v1.render_pb2_grpc import RenderServiceStub
-from soundsight.render.v1.resources_pb2 import Render, RenderEvent, RenderSpec, RenderState
+from soundsight.render.v1.resources_pb2 import (
+    Render,
+    RenderEstimate,
+    RenderEvent,
+    RenderSpec,
+    RenderState,
+)
 from soundsight.scenewriter.v1.storyboard_pb2 import Storyboard
-from soundsight_client.retrying import TRANSIENT, pause_before_retry, persistently
+from soundsight_client.retrying import Patience, persistently
+from soundsight_client.uploading import Progress, send_file
 from soundsight_kit.channels import ClientTls, open_channel
 from soundsight_kit.errors import DataLoss, InvalidArgument, NotFound, error_from_rpc
 
 Answer = TypeVar("Answer")
 
-CHUNK_BYTES = 1 << 20
 MAX_READ_BYTES = 64 << 20
 """Largest artifact that `read` takes into memory."""
 
 # A name space of our own, so that no other program's UUIDs mean our renders.
 _REQUESTS = uuid.uuid5(uuid.NAMESPACE_DNS, "requests.soundsight.dev")
-
-Progress = Callable[[int, int], None]
-"""Is told bytes done and bytes in all."""
 
 _GAVE_UP = (RenderState.RENDER_STATE_FAILED, RenderState.RENDER_STATE_CANCELLED)
 
@@ -98,47 +101,61 @@ class Client:
         header = artifacts_pb2.UploadHeader(
             parent=self._project,
             # Named after its content, so that any later attempt finds what was sent.
-            upload_id=digest[:40],
+            upload_id=hashlib.sha256(f"{digest} {media_type}".encode()).hexdigest()[:40],
             size_bytes=size,
             sha256=digest,
             media_type=media_type,
-            file_name=path.name,
+            file_name=_printable(path.name),
         )
-
-        async def attempt(timeout_s: float) -> ArtifactRef:
-            header.offset_bytes = await self._committed_bytes(header.upload_id)
-            requests = _upload_requests(header, path, progress)
-            response = await self._artifacts.Upload(requests, timeout=timeout_s)
-            return response.artifact
-
-        transfer_s = self._timeouts.transfer_s
-        return await persistently(attempt, attempt_s=transfer_s, total_s=transfer_s)
-
-    async def _committed_bytes(self, upload_id: str) -> int:
-        request = artifacts_pb2.GetUploadRequest(parent=self._project, upload_id=upload_id)
-        try:
-            answer = await self._short(
-                lambda timeout_s: self._artifacts.GetUpload(request, timeout=timeout_s)
-            )
-        except NotFound:
-            return 0
-        return answer.committed_bytes
+        return await send_file(
+            self._artifacts, header, path, progress or _nobody, self._timeouts.transfer_s
+        )
 
     async def ensure_render(self, spec: RenderSpec) -> Render:
         """Returns the render of this spec: the one under way, the finished one, or a new one.
 
-        The same spec names the same render, across processes. One that failed or was cancelled is
-        followed by a new one, which finds all finished work.
-        """
-        spec_bytes = spec.SerializeToString(deterministic=True)
-        for attempt in range(1_000_000):
-            name = f"{self._project} {hashlib.sha256(spec_bytes).hexdigest()} {attempt}"
-            render = await self.create_render(spec, request_id=str(uuid.uuid5(_REQUESTS, name)))
-            if render.state not in _GAVE_UP:
-                break
-        return render
+        The same spec names the same render, across processes. One that failed, was cancelled, or
+        whose result was removed from the store is followed by a new one, which finds all finished
+        work. One that an earlier gateway left unfinished goes on.
 
-    async def create_render(self, spec: RenderSpec, *, request_id: str = "") -> Render:
+        Raises:
+            InvalidArgument: for a spec that cannot be rendered, naming the fields.
+        """
+        # Not the serialised message: its bytes are not the same everywhere.
+        described = json_format.MessageToJson(spec, sort_keys=True, indent=None)
+        digest = hashlib.sha256(described.encode()).hexdigest()
+        attempt = 0
+        while True:
+            name = f"{self._project} {digest} {attempt}"
+            render = await self.create_render(spec, request_id=str(uuid.uuid5(_REQUESTS, name)))
+            if render.state not in _GAVE_UP and await self._can_be_fetched(render):
+                return render
+            attempt += 1
+
+    async def _can_be_fetched(self, render: Render) -> bool:
+        """Whether a render has not succeeded yet, or what it made is still in the store."""
+        if render.state != RenderState.RENDER_STATE_SUCCEEDED:
+            return True
+        outputs = render.outputs
+        for artifact in (outputs.video, outputs.storyboard, outputs.analysis):
+            if artifact.uri:
+                first_byte = artifacts_pb2.DownloadRequest(
+                    parent=self._project, uri=artifact.uri, limit_bytes=1
+                )
+                try:
+                    async for _ in self._answers(first_byte):
+                        pass
+                except NotFound:
+                    return False
+        return True
+
+    async def create_render(
+        self,
+        spec: RenderSpec,
+        *,
+        labels: Mapping[str, str] | None = None,
+        request_id: str = "",
+    ) -> Render:
         """Starts a render; with a `request_id` (a UUID) that was used before, returns that one.
 
         Raises:
@@ -146,7 +163,7 @@ class Client:
         """
         request = render_pb2.CreateRenderRequest(
             parent=self._project,
-            render=Render(spec=spec),
+            render=Render(spec=spec, labels=labels),
             # Without one a repeated attempt could start a second render.
             request_id=request_id or str(uuid.uuid4()),
         )
@@ -181,6 +198,25 @@ class Client:
             lambda timeout_s: self._renders.CancelRender(request, timeout=timeout_s)
         )
 
+    async def delete_render(self, name: str, *, etag: str = "") -> None:
+        """Forgets a render that has ended, and its video unless another render has it.
+
+        Raises:
+            FailedPrecondition: when it has not ended.
+            Aborted: when `etag` is given and it has changed since.
+        """
+        request = render_pb2.DeleteRenderRequest(name=name, etag=etag)
+        await self._short(lambda timeout_s: self._renders.DeleteRender(request, timeout=timeout_s))
+
+    async def estimate_render(self, spec: RenderSpec) -> RenderEstimate:
+        """Returns what a render would take. Takes the song in for that, so it may take a while."""
+        request = render_pb2.EstimateRenderRequest(parent=self._project, render=Render(spec=spec))
+        return await persistently(
+            lambda timeout_s: self._renders.EstimateRender(request, timeout=timeout_s),
+            attempt_s=self._timeouts.transfer_s,
+            total_s=self._timeouts.transfer_s,
+        )
+
     async def get_storyboard(self, name: str) -> Storyboard:
         """Returns the storyboard of the render `name`."""
         request = render_pb2.GetStoryboardRequest(name=f"{name}/storyboard")
@@ -199,23 +235,18 @@ class Client:
         request = render_pb2.WatchRenderRequest(
             name=name, after_sequence=after_sequence, previews=previews
         )
-        attempt, alive = 0, time.monotonic()
+        patience = Patience(self._timeouts.total_s)
         while True:
+            patience.attempt()
             try:
                 async for event in self._renders.WatchRender(request):
-                    attempt, alive = 0, time.monotonic()
+                    patience.succeeded()
                     if event.HasField("state_change"):
                         request.after_sequence = event.state_change.sequence
                     yield event
                 return
             except grpc.RpcError as raised:
-                error = error_from_rpc(raised)
-                pause_s = pause_before_retry(error, attempt)
-                away_s = time.monotonic() - alive
-                if error.code not in TRANSIENT or away_s + pause_s > self._timeouts.total_s:
-                    raise error from None
-            attempt += 1
-            await asyncio.sleep(pause_s)
+                await asyncio.sleep(patience.pause_after(error_from_rpc(raised)))
 
     async def read(self, artifact: ArtifactRef) -> bytes:
         """Returns a small file's bytes, verified.
@@ -254,23 +285,30 @@ class Client:
     async def _chunks(self, artifact: ArtifactRef) -> AsyncIterator[bytes]:
         """Yields a file's bytes in order, going on after a broken connection."""
         request = artifacts_pb2.DownloadRequest(parent=self._project, uri=artifact.uri)
-        attempt = 0
-        deadline = time.monotonic() + self._timeouts.transfer_s
+        async for answer in self._answers(request):
+            yield answer.chunk
+
+    async def _answers(
+        self, request: artifacts_pb2.DownloadRequest
+    ) -> AsyncIterator[artifacts_pb2.DownloadResponse]:
+        """Yields what a download brings, going on after a broken connection."""
+        patience = Patience(self._timeouts.total_s)
         while True:
+            patience.attempt()
+            call = self._artifacts.Download(request, timeout=self._timeouts.transfer_s)
             try:
-                timeout_s = max(0.001, deadline - time.monotonic())
-                async for answer in self._artifacts.Download(request, timeout=timeout_s):
-                    attempt = 0
+                async for answer in call:
+                    patience.succeeded()
                     request.offset_bytes += len(answer.chunk)
-                    yield answer.chunk
+                    if request.limit_bytes:
+                        request.limit_bytes -= len(answer.chunk)
+                        if request.limit_bytes == 0:
+                            yield answer
+                            return
+                    yield answer
                 return
             except grpc.RpcError as raised:
-                error = error_from_rpc(raised)
-                pause_s = pause_before_retry(error, attempt)
-                if error.code not in TRANSIENT or time.monotonic() + pause_s >= deadline:
-                    raise error from None
-            attempt += 1
-            await asyncio.sleep(pause_s)
+                await asyncio.sleep(patience.pause_after(error_from_rpc(raised)))
 
     async def _short(self, call: Callable[[float], Awaitable[Answer]]) -> Answer:
         return await persistently(
@@ -283,17 +321,13 @@ def _digest_and_size(path: Path) -> tuple[str, int]:
         return hashlib.file_digest(file, "sha256").hexdigest(), file.tell()
 
 
-async def _upload_requests(
-    header: artifacts_pb2.UploadHeader, path: Path, progress: Progress | None
-) -> AsyncIterator[artifacts_pb2.UploadRequest]:
-    """Yields the header, then the file from where the header says."""
-    yield artifacts_pb2.UploadRequest(header=header)
-    with path.open("rb") as file:
-        file.seek(header.offset_bytes)
-        while chunk := file.read(CHUNK_BYTES):
-            yield artifacts_pb2.UploadRequest(chunk=chunk)
-            if progress is not None:
-                progress(file.tell(), header.size_bytes)
+def _nobody(done: int, total: int) -> None:
+    """Progress that nobody looks at."""
+
+
+def _printable(name: str) -> str:
+    """A file's name as text, whatever bytes it was made of."""
+    return name.encode("utf-8", "replace").decode()[:200]
 
 
 def _verify(artifact: ArtifactRef, sha256: str) -> None:
