@@ -63,7 +63,7 @@ def example_song() -> KnownSong:
 def invent() -> Callable[[int, float], KnownSong]:
     """Invents a short song from a seed and a tempo; the same song is made once."""
     made: dict[tuple[int, float], KnownSong] = {}
-    form = (("intro", 4), ("verse", 4), ("chorus", 4), ("verse", 4), ("chorus", 4))
+    form = (("intro", 4), ("verse", 4), ("chorus", 4), ("verse", 4), ("chorus", 4), ("outro", 2))
 
     def song(seed: int, tempo_bpm: float) -> KnownSong:
         if (seed, tempo_bpm) not in made:

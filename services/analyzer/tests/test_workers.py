@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -39,6 +40,12 @@ def listeners() -> list[psutil.Process]:
     return found
 
 
+async def the_listener() -> psutil.Process:
+    """The one listening process, as soon as it has become one."""
+    await assert_eventually(lambda: len(listeners()) == 1, message="not one listening process")
+    return listeners()[0]
+
+
 @pytest.fixture(scope="module")
 def song(tmp_path_factory: pytest.TempPathFactory) -> SongFile:
     """Half a minute of a chord."""
@@ -70,7 +77,7 @@ async def test_a_process_serves_song_after_song(song: SongFile) -> None:
     """A process is kept for the next song, and one started ahead is used."""
     async with hired() as workers:
         await workers.warm()
-        (first,) = listeners()
+        first = await the_listener()
         for _ in range(2):
             answer = await heard(workers, Request(song, QUICK))
             assert answer.analysis.harmony.keys[0].tonic == "A"
@@ -96,10 +103,9 @@ async def test_a_process_that_died_idle_is_replaced(song: SongFile) -> None:
     """A process that was killed between songs costs no song."""
     async with hired() as workers:
         await heard(workers, Request(song, QUICK))
-        (idle,) = listeners()
+        idle = await the_listener()
         idle.kill()
         await assert_eventually(lambda: idle not in listeners())
-        await asyncio.sleep(0)
         assert (await heard(workers, Request(song, QUICK))).HasField("analysis")
 
 
@@ -126,6 +132,21 @@ async def test_cancelling_kills_the_process(song: SongFile) -> None:
         with pytest.raises(asyncio.CancelledError):
             await task
         await assert_eventually(lambda: not listeners())
+
+
+async def test_a_process_without_a_server_ends() -> None:
+    """When the server is gone, and its end of the pipe with it, the process ends by itself."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "soundsight_analyzer.worker",
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    assert process.stdin is not None
+    process.stdin.close()
+    assert await asyncio.wait_for(process.wait(), 30.0) == 0
 
 
 async def test_a_song_that_takes_too_long_is_given_up(song: SongFile) -> None:

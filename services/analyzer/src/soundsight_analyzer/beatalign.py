@@ -15,7 +15,8 @@ from soundsight_analyzer.arrays import Floats
 from soundsight_analyzer.onsets import FINE_HOP_S
 
 _REACH_S = 0.035
-_NEIGHBOURS = 4.0
+_NEIGHBOURS = 8.0
+_PREFERENCE = 0.8
 _ROUNDS = 2
 
 
@@ -40,6 +41,6 @@ def _shifts(times: Floats, envelope: Floats) -> Floats:
     nearby = np.where(inside, envelope[np.clip(index, 0, len(envelope) - 1)], 0.0)
     summed = scipy.ndimage.gaussian_filter1d(nearby, _NEIGHBOURS, axis=0, mode="nearest")
     # A beat is rather where the tracker put it than elsewhere.
-    summed = summed * (1.0 - 0.5 * (offsets / reach) ** 2)
+    summed = summed * (1.0 - _PREFERENCE * (offsets / reach) ** 2)
     best = offsets[summed.argmax(axis=1)] * FINE_HOP_S + rounding
     return np.asarray(scipy.ndimage.gaussian_filter1d(best, _NEIGHBOURS / 2, mode="nearest"))

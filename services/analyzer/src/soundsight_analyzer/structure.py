@@ -21,7 +21,8 @@ from soundsight_analyzer.spectra import Frames
 
 SOURCE = "soundsight.bar-form"
 _TRUSTED_DOWNBEATS = 0.02
-_LOSS = 0.3
+_LOSS = 0.6
+_FARTHEST = 4.0
 _ALIKE, _UNLIKE = 0.5, 1.2
 """Distances between sections below which they always share a label, and above which never. Bars
 picked at random lie about 2 apart."""
@@ -63,7 +64,7 @@ def hear_form(
 
 
 def bar_distances(features: BarFeatures) -> tuple[Floats, Floats]:
-    """Distances (n, n) between bars that tell of change and of likeness; 1 is the median of a part.
+    """Distances (n, n) between bars that tell of change, up to 1, and of likeness, about 2 apart.
 
     Change listens to timbre first; likeness weighs harmony and timbre alike.
     """
@@ -72,13 +73,17 @@ def bar_distances(features: BarFeatures) -> tuple[Floats, Floats]:
     harmony = _relative(1.0 - np.clip(directions @ directions.T, -1.0, 1.0))
     timbre = _relative(_squared_distances(features.timbre))
     rhythm = _relative(_squared_distances(features.rhythm))
-    return timbre + 0.5 * rhythm + 0.3 * harmony, harmony + timbre
+    # Beyond some distance, more of it says nothing new: silence at an end shall not hide the rest.
+    change = 1.0 - np.exp(-(timbre + 0.5 * rhythm + 0.3 * harmony))
+    return change, harmony + timbre
 
 
 def _squared_distances(values: Floats) -> Floats:
-    spread = values.std(axis=0)
-    # What never varies but for rounding says nothing.
-    scaled = (values - values.mean(axis=0)) / np.maximum(spread, 1e-3)
+    """Distances (n, n) in units of each column's usual spread, which a few odd bars do not move."""
+    low, middle, high = np.percentile(values, [15, 50, 85], axis=0)
+    # A normal distribution has two deviations between these; what hardly varies says nothing.
+    spread = np.maximum((high - low) / 2.07, 1e-3)
+    scaled = np.clip((values - middle) / spread, -_FARTHEST, _FARTHEST)
     return np.asarray(scipy.spatial.distance.cdist(scaled, scaled, "sqeuclidean"))
 
 

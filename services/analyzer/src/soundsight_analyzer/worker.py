@@ -11,6 +11,7 @@ import queue
 import resource
 import sys
 import threading
+from pathlib import Path
 from typing import BinaryIO
 
 from soundsight.analyzer.v1.analyzer_pb2 import AnalyzeResponse
@@ -36,7 +37,7 @@ def main() -> None:
     threading.Thread(target=_read_requests, args=(requests,), daemon=True).start()
     while True:
         _serve(Request.from_json(requests.get()), pipe)
-        if _peak_memory_bytes() > _RETIRE_ABOVE_BYTES:
+        if _resident_bytes() > _RETIRE_ABOVE_BYTES:
             write_frame(pipe, Kind.RETIRED)
             return
         write_frame(pipe, Kind.DONE)
@@ -62,8 +63,16 @@ def _read_requests(requests: queue.SimpleQueue[bytes]) -> None:
     os._exit(0)
 
 
-def _peak_memory_bytes() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+def _resident_bytes() -> int:
+    """Memory this process holds now; 0 where the system does not say.
+
+    The peak that getrusage tells will not do: it starts with that of the server it came from.
+    """
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except OSError:
+        return 0
+    return pages * resource.getpagesize()
 
 
 if __name__ == "__main__":
