@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from typing import TYPE_CHECKING
 
 import grpc
@@ -54,7 +55,8 @@ async def analyse(
 ) -> tuple[pb.SongAnalysis, list[str]]:
     """The analysis, and the stages that were reported before it."""
     request = AnalyzeRequest(project=project, song=song, features=features, options=options)  # type: ignore[arg-type]
-    events = [event async for event in running.stub.Analyze(request, timeout=120)]
+    call: Any = running.stub.Analyze(request, timeout=120)
+    events = [event async for event in call]
     assert events[-1].HasField("analysis")
     assert sum(event.HasField("analysis") for event in events) == 1
     return events[-1].analysis, [event.progress.stage for event in events[:-1]]
@@ -304,7 +306,7 @@ async def test_two_callers_share_the_work(running: Running, example_file: Path) 
 async def test_a_call_that_ends_early_leaves_room(running: Running, example_file: Path) -> None:
     """When a caller goes away in mid-song, the next song is listened to."""
     song = await stored(running, example_file)
-    call = running.stub.Analyze(AnalyzeRequest(project="p", song=song), timeout=120)
+    call: Any = running.stub.Analyze(AnalyzeRequest(project="p", song=song), timeout=120)
     async for event in call:
         if event.progress.stage == "rhythm":
             break
