@@ -87,6 +87,16 @@ def test_palettes_are_harmonious(
     assert len({colour.name for colour in palette}) == len(palette)
 
 
+def test_muted_styles_do_not_turn_to_mud() -> None:
+    """Taking strength out of golds and rusts leaves colours, not browns."""
+    for seed in range(40):
+        palette = choose_palette(
+            vocabulary(), valence=0.5, arousal=0.0, mode=1, families={"folk": 1.0},
+            wish=understand("pastel, melancholic"), dice=Dice(seed),
+        )  # fmt: skip
+        assert not any(is_muddy(to_lch(colour)) for colour in palette)
+
+
 def test_the_seed_varies_the_palette() -> None:
     """Twenty seeds give at least ten clearly different palettes for one mood."""
     made = [
