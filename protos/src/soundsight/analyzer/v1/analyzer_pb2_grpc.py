@@ -49,7 +49,7 @@ class AnalyzerServiceServicer:
     def Analyze(self, request, context):
         """Analyses one song. Streams progress and ends with exactly one analysis.
         The call is the work: when it is cancelled or breaks, the work stops.
-        Stages in order: `fetch`, `decode`, `rhythm`, `harmony`, `dynamics`,
+        Stages in order: `queued` (while it waits for a slot), `fetch`, `decode`, `rhythm`, `harmony`, `dynamics`,
         `tags`, `structure`, `emotion`, `voice`, `lyrics`, `concept` (those asked for).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -36,7 +36,7 @@ class AnalyzerServiceStub:
     Analyze: _grpc.UnaryStreamMultiCallable[_analyzer_pb2.AnalyzeRequest, _analyzer_pb2.AnalyzeResponse]
     """Analyses one song. Streams progress and ends with exactly one analysis.
     The call is the work: when it is cancelled or breaks, the work stops.
-    Stages in order: `fetch`, `decode`, `rhythm`, `harmony`, `dynamics`,
+    Stages in order: `queued` (while it waits for a slot), `fetch`, `decode`, `rhythm`, `harmony`, `dynamics`,
     `tags`, `structure`, `emotion`, `voice`, `lyrics`, `concept` (those asked for).
     """
 
@@ -48,7 +48,7 @@ class AnalyzerServiceAsyncStub(AnalyzerServiceStub):
     Analyze: _aio.UnaryStreamMultiCallable[_analyzer_pb2.AnalyzeRequest, _analyzer_pb2.AnalyzeResponse]  # type: ignore[assignment]
     """Analyses one song. Streams progress and ends with exactly one analysis.
     The call is the work: when it is cancelled or breaks, the work stops.
-    Stages in order: `fetch`, `decode`, `rhythm`, `harmony`, `dynamics`,
+    Stages in order: `queued` (while it waits for a slot), `fetch`, `decode`, `rhythm`, `harmony`, `dynamics`,
     `tags`, `structure`, `emotion`, `voice`, `lyrics`, `concept` (those asked for).
     """
 
@@ -63,7 +63,7 @@ class AnalyzerServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_analyzer_pb2.AnalyzeResponse], _abc.AsyncIterator[_analyzer_pb2.AnalyzeResponse]]:
         """Analyses one song. Streams progress and ends with exactly one analysis.
         The call is the work: when it is cancelled or breaks, the work stops.
-        Stages in order: `fetch`, `decode`, `rhythm`, `harmony`, `dynamics`,
+        Stages in order: `queued` (while it waits for a slot), `fetch`, `decode`, `rhythm`, `harmony`, `dynamics`,
         `tags`, `structure`, `emotion`, `voice`, `lyrics`, `concept` (those asked for).
         """
 
