@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import os
+import shutil
 import signal
 import struct
 import sys
@@ -145,11 +146,13 @@ class Caller:
 class Bench:
     """Scripted services, and gateways in front of them."""
 
-    def __init__(self, folder: Path, sockets: Path, services: ScriptedServices) -> None:
+    def __init__(
+        self, folder: Path, sockets: Path, services: ScriptedServices, used_database: Path
+    ) -> None:
         self.folder = folder
         self.sockets = sockets
         self.services = services
-        self.database_url = f"sqlite:///{folder}/state/gateway.sqlite"
+        self.database_url = f"sqlite:///{shutil.copy(used_database, folder)}"
         self.gateways = 0
 
     def kit(self) -> KitSettings:
@@ -260,12 +263,30 @@ def _drain(gateway: Gateway) -> Callable[[], Awaitable[None]]:
     return drain
 
 
+@pytest.fixture(scope="session")
+def used_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database that a gateway has run on, without renders.
+
+    On a new one the workflow engine finds its queue only after a second.
+    """
+    folder = tmp_path_factory.mktemp("used")
+    file = folder / "gateway.sqlite"
+    kit = KitSettings(artifacts_url=(folder / "artifacts").as_uri(), scratch_dir=folder)
+
+    async def run_once() -> None:
+        async with working_gateway(kit, GatewaySettings(database_url=f"sqlite:///{file}")):
+            pass
+
+    asyncio.run(run_once())
+    return file
+
+
 @pytest.fixture
-async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+async def bench(tmp_path: Path, used_database: Path) -> AsyncIterator[Bench]:
     """Scripted services and a place for gateways."""
     with socket_folder() as sockets:
         async with scripted_services(tmp_path, sockets) as services:
-            yield Bench(tmp_path, sockets, services)
+            yield Bench(tmp_path, sockets, services, used_database)
 
 
 @pytest.fixture(scope="session")

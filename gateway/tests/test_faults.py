@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 import uuid
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from typing import Any
 
 import grpc
@@ -15,10 +15,12 @@ import sqlalchemy as sa
 
 from soundsight.render.v1 import render_pb2
 from soundsight.render.v1 import resources_pb2 as r
+from soundsight.videogen.v1.videogen_pb2 import GetLoadRequest
 from soundsight_gateway import keys, states
 from soundsight_gateway.database import Database, create_engine
 from soundsight_gateway.names import RenderRef
 from soundsight_gateway.store import NewRender, RenderStore
+from soundsight_gateway.testing import ScriptedVideogen, scripted_videogen
 from soundsight_kit.errors import error_from_rpc
 from soundsight_kit.testing import assert_eventually
 
@@ -143,8 +145,8 @@ CANCELLED_AT: dict[str, tuple[states.State, Callable[[Bench], bool]]] = {
 
 @pytest.mark.parametrize("stage", CANCELLED_AT)
 async def test_cancel_reaches_every_running_step(bench: Bench, song: bytes, stage: str) -> None:
-    """Wherever a render stands, cancelling stops the services' work within two seconds, for good;
-    doing it again changes nothing."""
+    """Wherever a render stands, cancelling stops the services' work, for good; doing it again
+    changes nothing."""
     services = bench.services
     services.analyzer.takes_s = services.videogen.takes_s = services.composer.takes_s = 60.0
     state, there = CANCELLED_AT[stage]
@@ -156,20 +158,17 @@ async def test_cancel_reaches_every_running_step(bench: Bench, song: bytes, stag
         created = await begin(caller, song)
         await assert_eventually(lambda: there(bench), within_s=30)
         assert (await caller.get(created.name)).state == state
-        began = time.monotonic()
         cancelled = await caller.cancel(created.name)
         assert cancelled.state == states.CANCELLED
 
         async def idle() -> bool:
-            load = await services.videogen.GetLoad(None, None)
+            load = await services.videogen.GetLoad(GetLoadRequest(), None)
             working: int = load.busy + load.queued + services.analyzer.running
             return working == 0
 
         await assert_eventually(idle, within_s=10)
         if stage == "composing":
             await assert_eventually(lambda: sum(services.composer.cancelled.values()) == 1)
-        # Generous for a busy machine; the promise of two seconds is measured in `bench/`.
-        assert time.monotonic() - began < 10
         for _ in range(10):
             assert await caller.cancel(created.name) == cancelled
         events = await caller.watch(created.name)
@@ -252,6 +251,30 @@ async def test_unfinished_renders_stay_paused_until_asked_for_again(
         assert (await caller.ended(other.name)).state == states.SUCCEEDED
     assert set(log.filmed.values()) == {1}
     assert len(log.filmed) == 16
+
+
+async def test_an_endpoint_that_dies_is_replaced_by_the_others(bench: Bench, song: bytes) -> None:
+    """Scenes that were under way at a dead endpoint are filmed elsewhere; the render succeeds."""
+    services = bench.services
+    services.writer.scene_frames = 4
+    mortal = ScriptedVideogen(services.artifacts, services.videogen.log, slots=4)
+    mortal.takes_s, services.videogen.takes_s = 60.0, 0.1
+    async with AsyncExitStack() as life:
+        second = await life.enter_async_context(
+            scripted_videogen(mortal, bench.sockets / "mortal.sock", dies=True)
+        )
+        targets = (services.targets["videogen"], second)
+        async with bench.gateway(video_endpoints=targets) as caller:
+            created = await begin(caller, song)
+            await assert_eventually(lambda: sum(services.videogen.log.filmed.values()) >= 4)
+            under_way = (await mortal.GetLoad(GetLoadRequest(), None)).busy
+            await life.aclose()
+            done = await caller.ended(created.name)
+    assert under_way > 0
+    assert done.state == states.SUCCEEDED, done.error
+    again = [scene for scene in done.scenes if scene.attempts > 1]
+    assert len(again) >= under_way
+    assert set(services.videogen.log.filmed.values()) == {1}
 
 
 async def test_a_failed_render_is_not_started_again_behind_the_callers_back(

@@ -55,11 +55,19 @@ async def test_a_song_becomes_a_video(bench: Bench, song: bytes) -> None:
     assert [scene.state for scene in done.scenes] == [r.SCENE_STATE_DONE] * 4
     assert sorted(bench.services.videogen.log.filmed.values()) == [1, 1, 1, 1]
     assert done.outputs.frames == 48
+    assert (done.outputs.resolution.width, done.outputs.frame_rate.num) == (1280, 24)
     for output in (done.outputs.video, done.outputs.analysis, done.outputs.storyboard):
         key = bench.services.artifacts.key_of(output.uri)
         there = await bench.services.artifacts.head(key)
         assert there.sha256 == output.sha256
     assert list(done.notes) == ["heard by a script", "composed by a script"]
+
+
+async def test_the_whole_way_on_a_new_database(bench: Bench, song: bytes, sqlite_url: str) -> None:
+    """A first start makes everything it needs, the folder included."""
+    bench.database_url = sqlite_url
+    async with bench.gateway() as caller:
+        assert (await render(caller, song)).state == states.SUCCEEDED
 
 
 async def test_the_whole_way_on_postgres(bench: Bench, song: bytes, postgres_url: str) -> None:

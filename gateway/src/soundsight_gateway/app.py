@@ -162,7 +162,7 @@ def _bindings(renders: RenderServicer, files: ArtifactServicer) -> tuple[Service
 
 def _scratch(kit: KitSettings, settings: GatewaySettings) -> Path:
     """A folder of this gateway's own. What a killed predecessor left there is removed."""
-    name = re.sub(r"[^A-Za-z0-9-]", "-", settings.executor_id)
+    name = re.sub(r"[^A-Za-z0-9-]", "-", settings.executor)
     scratch = kit.scratch_dir / f"soundsight-gateway-{name}"
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)

@@ -189,7 +189,7 @@ class Engine:
             name=NAME,
             system_database_engine=database,
             application_version=APPLICATION_VERSION,
-            executor_id=self._settings.executor_id,
+            executor_id=self._settings.executor,
             serializer=DBOSPortableJSONSerializer(),
             console_log_level="WARNING",
             # Nothing here waits for the engine's notifications: this only shortens its last wait.
@@ -218,7 +218,7 @@ class Engine:
                 )
         elif (
             status.app_version not in (None, APPLICATION_VERSION)
-            and status.executor_id == self._settings.executor_id
+            and status.executor_id == self._settings.executor
         ):
             # Ours, from before an upgrade: nobody else will ever continue it.
             await DBOS.cancel_workflow_async(ref.workflow_id, cancel_children=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 from google.protobuf import json_format
@@ -74,8 +73,9 @@ class GatewaySettings(BaseSettings):
         "One named `default` replaces VIDEO_ENDPOINTS.",
     )
     executor_id: str = Field(
-        default_factory=socket.gethostname,
-        description="Names this gateway across restarts (a pod's name): it continues its own work.",
+        "",
+        description="Names this gateway across restarts (a pod's name): it continues its own work. "
+        "When empty: the host's name, or `local` on SQLite, which only one gateway can use.",
     )
     recover_on_start: Literal["all", "none"] = Field(
         "all",
@@ -161,9 +161,7 @@ class GatewaySettings(BaseSettings):
         return pools
 
     @property
-    def sqlite_file(self) -> Path | None:
-        """The database's file, when it is one."""
-        prefix = "sqlite:///"
-        if not self.database_url.startswith(prefix):
-            return None
-        return Path(self.database_url.removeprefix(prefix))
+    def executor(self) -> str:
+        """The executor id, its default filled in."""
+        on_sqlite = self.database_url.startswith("sqlite:")
+        return self.executor_id or ("local" if on_sqlite else socket.gethostname())

@@ -72,8 +72,10 @@ async def scripted_services(folder: Path, sockets: Path) -> AsyncIterator[Script
 
 
 @asynccontextmanager
-async def scripted_videogen(videogen: ScriptedVideogen, socket: Path) -> AsyncIterator[str]:
-    """Runs one more videogen endpoint; yields its target."""
+async def scripted_videogen(
+    videogen: ScriptedVideogen, socket: Path, *, dies: bool = False
+) -> AsyncIterator[str]:
+    """Runs one more videogen endpoint; yields its target. One that `dies` breaks off its calls."""
     server = Server(
         KitSettings(listen=f"unix:{socket}", drain_grace_s=0.2),
         videogen.info,
@@ -83,6 +85,10 @@ async def scripted_videogen(videogen: ScriptedVideogen, socket: Path) -> AsyncIt
     try:
         yield target
     finally:
+        if dies:
+            # As by kill -9: whoever is attached sees the connection break.
+            await server._server.stop(None)
+            videogen.drop_all()
         await server.stop()
 
 

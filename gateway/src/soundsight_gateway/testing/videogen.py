@@ -68,6 +68,11 @@ class ScriptedVideogen(videogen_pb2_grpc.VideoGenServiceServicer):
         self.info.fingerprint = fingerprint
         self.info.profile.Pack(self.profile)
 
+    def drop_all(self) -> None:
+        """Stops all work, as the end of its process would."""
+        for key in self.log.begun:
+            self._jobs.cancel(key)
+
     async def GenerateClip(  # noqa: N802
         self, request: videogen_pb2.GenerateClipRequest, context: Any
     ) -> AsyncIterator[videogen_pb2.GenerateClipResponse]:
