@@ -26,7 +26,7 @@ from soundsight_cli.suite import suite_in_use
 from soundsight_cli.supervisor import SuiteError, Supervisor
 from soundsight_client import Client
 from soundsight_kit.channels import open_channel
-from soundsight_kit.errors import SoundsightError, error_from_rpc
+from soundsight_kit.errors import SoundsightError, error_from_rpc, error_from_status
 
 PROJECT = "projects/default"
 """A machine of one's own has one project."""
@@ -206,7 +206,7 @@ async def _render(
         raise
     ended = await client.get_render(started.name)
     if ended.state == RenderState.RENDER_STATE_FAILED:
-        raise SuiteError(f"the render failed: {ended.error.message}")
+        raise error_from_status(ended.error)
     if ended.state == RenderState.RENDER_STATE_CANCELLED:
         raise SuiteError("the render was cancelled by another command")
     return ended
@@ -241,10 +241,11 @@ async def _client(session: Session, display: Display) -> AsyncIterator[Client]:
 
 
 async def _stoppable(work: Coroutine[Any, Any, None]) -> None:
-    """Runs work so that SIGTERM stops it as Ctrl-C does."""
+    """Runs work so that Ctrl-C and SIGTERM stop it, even in a shell's background."""
     task = asyncio.current_task()
     assert task is not None
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     await work
 
 
