@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -23,11 +25,13 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
 
 
 @pytest.fixture
-def json_log(capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[[], list[dict[str, Any]]]]:
-    """Logs as a service does, in JSON; gives what was logged since the last look."""
+def json_log(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], list[dict[str, Any]]]]:
+    """Logs as a service does, in JSON; gives the lines logged so far."""
+    stderr = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stderr)
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     configure_logging(KitSettings(log_format="json"), "test")
-    yield lambda: [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    yield lambda: [json.loads(line) for line in stderr.getvalue().splitlines()]
     root.handlers, root.level = handlers, level
     structlog.reset_defaults()
