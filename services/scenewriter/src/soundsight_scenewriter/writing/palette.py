@@ -50,8 +50,14 @@ def _scheme(
 
 
 def _unmuddied(lch: Lch) -> Lch:
-    """A colour that variation has pushed into brown gets its strength back."""
-    return replace(lch, chroma=0.1) if is_muddy(lch) else lch
+    """A colour that variation has pushed into brown gets its strength back.
+
+    Dark ones for which the screen has no such strength become greys instead.
+    """
+    if not is_muddy(to_lch(to_rgb(lch))):
+        return lch
+    strong = replace(lch, chroma=0.1)
+    return replace(lch, chroma=0.012) if is_muddy(to_lch(to_rgb(strong))) else strong
 
 
 def choose_palette(
@@ -84,10 +90,10 @@ def choose_palette(
         del shades[1]
     _put_wished(shades, wish.colours[:MOST_COLOURS])
     shades = [_toward_temperature(shade, 12.0 * wish.warmth) for shade in shades]
+    shades = _apart(sorted(shades, key=lambda shade: shade.lightness))
     if wish.chroma > -0.9:
         shades = [_unmuddied(shade) for shade in shades]
-    shades.sort(key=lambda shade: shade.lightness)
-    return named(_apart(shades), tables)
+    return named(shades, tables)
 
 
 def _put_wished(shades: list[Lch], wished: Sequence[NamedColour]) -> None:
