@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -93,12 +94,14 @@ class SongFile:
     def blocks(self) -> Iterator[Decoded]:
         """The samples in order. What cannot be decoded is left out and counted."""
         held: Decoded | None = None
+        seconds = Fraction(0)
         for frame in self._frames():
             if held is not None:
                 yield held
             held = self._decoded(frame)
+            seconds += Fraction(len(held.block), held.rate_hz)
         if held is not None:
-            yield held
+            yield self._without_padding(held, seconds)
 
     def tags(self) -> dict[str, str]:
         """What the file says about itself: lower-case keys, bounded texts without controls."""
@@ -187,18 +190,20 @@ class SongFile:
         self._check_shape(frame.sample_rate, channels)
         samples = frame.to_ndarray()
         block = samples.T if frame.format.is_planar else samples.reshape(-1, channels)
-        return Decoded(block[: self._real_samples(frame)], frame.sample_rate, names)
+        return Decoded(block, frame.sample_rate, names)
 
-    def _real_samples(self, frame: AudioFrame) -> int:
-        """Samples of a frame that belong to the song.
+    def _without_padding(self, last: Decoded, seconds: Fraction) -> Decoded:
+        """The last block without the codec's padding.
 
-        MP4 says by a short duration that the last frame ends in padding, and the decoder returns
-        the padding all the same.
+        MP4 says by its edit list where the sound ends within the last packet, and the decoder
+        returns the padding behind it all the same.
         """
-        if self.container != "mov" or not frame.duration or frame.time_base is None:
-            return frame.samples
-        real = round(frame.duration * frame.time_base * frame.sample_rate)
-        return min(frame.samples, max(0, real))
+        if self.container != "mov" or not self.stream.duration or not self.stream.time_base:
+            return last
+        excess = round((seconds - self.stream.duration * self.stream.time_base) * last.rate_hz)
+        if not 0 < excess < len(last.block):
+            return last
+        return Decoded(last.block[:-excess], last.rate_hz, last.channel_names)
 
 
 def is_protected(path: Path) -> bool:

@@ -62,7 +62,9 @@ def assemble(request: dict[str, Any], _folder: Path, progress: Progress) -> dict
         sound_track.time_base = Fraction(1, request["sound_rate_hz"])
         joined = Joined(request["pieces"], signature_of(pattern).digest, rate, timescale)
         tracks = heapq.merge(
-            joined.packets(picture_track), _sound_packets(sound, sound_track), key=lambda t: t[:2]
+            joined.packets(picture_track),
+            _sound_packets(sound, sound_track, request["sound_samples"]),
+            key=lambda t: t[:2],
         )
         _write(video, tracks, request["frames"], progress)
     return {"frames": joined.frames}
@@ -157,15 +159,27 @@ def _delimited(packet: av.Packet[VideoStream], length_size: int) -> av.Packet[Vi
     return cast("av.Packet[VideoStream]", delimited)
 
 
-def _sound_packets(sound: av.container.InputContainer, track: AudioStream) -> Iterator[Timed]:
+def _sound_packets(
+    sound: av.container.InputContainer, track: AudioStream, samples: int
+) -> Iterator[Timed]:
     """The sound's packets with the time they are due; priming has negative times and stays."""
     source = sound.streams.audio[0]
+    assert source.time_base is not None
+    assert track.time_base is not None
+    to_samples = source.time_base / track.time_base
     for packet in sound.demux(source):
-        if packet.size == 0 or packet.pts is None or source.time_base is None:
+        if packet.size == 0 or packet.pts is None:
             continue
-        due = packet.pts * source.time_base
+        at = round(packet.pts * to_samples)
+        if at >= samples:
+            return
         packet.stream = track
-        yield due, 1, packet
+        packet.time_base = track.time_base
+        packet.pts = packet.dts = at
+        # A short last packet says where the song ends within it. The reader gives the codec's
+        # full packet instead of what its file says.
+        packet.duration = min(round((packet.duration or 0) * to_samples), samples - at)
+        yield at * track.time_base, 1, packet
 
 
 if __name__ == "__main__":

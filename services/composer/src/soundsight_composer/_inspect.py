@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from fractions import Fraction
 from pathlib import Path
@@ -24,13 +25,18 @@ from soundsight_kit.media.bitstream import (
     signature_of,
 )
 from soundsight_kit.media.children import Progress, Refused, answer
+from soundsight_kit.media.songfile import SongFile
 
 _BT709 = 1
 _LIMITED = 1
 
 
 def inspect(request: dict[str, Any], _folder: Path, progress: Progress) -> dict[str, Any]:
-    """Facts about each clip of `paths`; refuses, naming it, a clip that cannot be read."""
+    """Facts about each clip of `paths`; refuses, naming it, a clip that cannot be read.
+
+    Refuses a song whose header does not say what the request says.
+    """
+    _check_song(Path(request["song"]), request["samples"], request["sample_rate_hz"])
     rate = Fraction(request["rate"])
     facts = []
     for index, path in enumerate(request["paths"]):
@@ -40,6 +46,21 @@ def inspect(request: dict[str, Any], _folder: Path, progress: Progress) -> dict[
             raise Refused("CLIP_UNREADABLE", str(error), clip=index) from error
         progress(index + 1, len(request["paths"]))
     return {"clips": facts}
+
+
+def _check_song(path: Path, samples: int, rate_hz: int) -> None:
+    try:
+        with contextlib.closing(SongFile(path, max_channels=2, max_rate_hz=48_000)) as song:
+            found_hz, stream = song.rate_hz, song.stream
+            length_s = (stream.duration or 0) * (stream.time_base or Fraction(0))
+            found = round(length_s * found_hz)
+    except Refused as refused:
+        raise Refused("SONG_MISMATCH", f"cannot be read: {refused}") from refused
+    if (found, found_hz) != (samples, rate_hz):
+        raise Refused(
+            "SONG_MISMATCH",
+            f"has {found} samples at {found_hz} Hz, not {samples} at {rate_hz} Hz",
+        )
 
 
 def _facts(path: Path, rate: Fraction) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import errno
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,10 @@ from soundsight_composer.order import Order, read_order
 from soundsight_composer.picture import JoinedPicture, prepare_picture
 from soundsight_composer.settings import ComposerSettings
 from soundsight_composer.sound import Sound, prepare_sound
-from soundsight_composer.workshop import Workshop, clip_error, disk_full, workshop
+from soundsight_composer.workshop import Workshop, disk_full, input_error, workshop
 from soundsight_kit.artifacts import ArtifactStore, ensure_project
 from soundsight_kit.errors import (
     DataLoss,
-    FailedPrecondition,
     Internal,
     InvalidArgument,
     NotFound,
@@ -98,7 +98,12 @@ async def _compose(
 
     tell(Progress(stage="join", total=order.frames))
     picture = await prepare_picture(
-        shop, order, files.clips, uris, lambda n, of: tell(Progress(stage="join", done=n, total=of))
+        shop,
+        order,
+        files.clips,
+        uris,
+        files.canonical,
+        lambda n, of: tell(Progress(stage="join", done=n, total=of)),
     )
     seconds = order.samples // order.sample_rate_hz
     tell(Progress(stage="audio", total=seconds))
@@ -218,6 +223,7 @@ async def _mux(
             ],
             "sound": str(sound.path),
             "sound_rate_hz": sound.rate_hz,
+            "sound_samples": round(Fraction(order.samples * sound.rate_hz, order.sample_rate_hz)),
             "rate": str(order.rate),
             "timescale": order.encoder.timescale,
             "frames": order.frames,
@@ -225,7 +231,7 @@ async def _mux(
             "destination": str(video),
         },
         task="joining picture and sound",
-        blame=clip_error([]),
+        blame=input_error([]),
         progress=lambda n, of: tell(Progress(stage="mux", done=n, total=of)),
     )
 
@@ -243,7 +249,7 @@ async def _store(
     key = request.output_key
     notes = [sound.note] if sound.note else []
     if picture.reencoded:
-        notes.append(f"{len(picture.reencoded)} clips had another format and were encoded again.")
+        notes.append(f"Clips encoded again, as they could not be copied: {len(picture.reencoded)}.")
     log.info(
         "composed",
         frames=order.frames,
@@ -275,9 +281,4 @@ async def _store(
 
 
 def _not_what_was_asked(refused: Refused) -> SoundsightError:
-    if refused.reason == "SONG_MISMATCH":
-        return FailedPrecondition(
-            f"the song {refused}; compose with the song that the render decoded",
-            reason=refused.reason,
-        )
     return Internal(f"the finished video is wrong: {refused}", reason=refused.reason)

@@ -12,6 +12,7 @@ Floats = NDArray[np.float64]
 WINDOW_SAMPLES = 1 << 17
 UNLIKE = 1 << 31
 _MAX_LAG = 1 << 13
+_MIN_SAMPLES = 1 << 12
 _SILENCE_RMS = 1e-4
 _MIN_LIKENESS = 0.5
 
@@ -52,16 +53,20 @@ def windows(samples: int) -> list[Pair]:
 
 
 def lag_samples(pair: Pair) -> int | None:
-    """By how many samples ours is late; None where the song is silent, UNLIKE for other sound."""
+    """By how many samples ours is late.
+
+    None where there is too little of the song to tell, UNLIKE where the sound is another one.
+    """
     ours, song = pair.ours.samples, pair.song.samples
-    if _rms(song) < _SILENCE_RMS:
+    if len(song) < _MIN_SAMPLES or _rms(song) < _SILENCE_RMS:
         return None
     if _rms(ours) < _SILENCE_RMS:
         return UNLIKE
     size = 1 << int(np.ceil(np.log2(len(ours) + len(song))))
     spectrum = np.fft.rfft(ours, size) * np.conj(np.fft.rfft(song, size))
     likeness = np.fft.irfft(spectrum, size) / (np.linalg.norm(ours) * np.linalg.norm(song))
-    lags = np.r_[0 : _MAX_LAG + 1, -_MAX_LAG:0]
+    reach = min(_MAX_LAG, size // 2 - 1)
+    lags = np.r_[0 : reach + 1, -reach:0]
     best = int(lags[np.argmax(likeness[lags])])
     return best if likeness[best] >= _MIN_LIKENESS else UNLIKE
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from google.protobuf import json_format
 
 from soundsight_composer.order import Order
-from soundsight_composer.splice import Copied, CutPoints, Made, Piece, made_clips, splice
-from soundsight_composer.workshop import Workshop, clip_error, wrong_clip
+from soundsight_composer.splice import Copied, CutPoints, Made, splice, uncopyable_clips
+from soundsight_composer.workshop import Workshop, input_error, wrong_clip
 from soundsight_kit.media.children import Progress
 from soundsight_kit.media.mezzanine import H264Writer, stream_signature
 
@@ -42,16 +42,22 @@ class JoinedPicture:
 
 
 async def prepare_picture(
-    shop: Workshop, order: Order, clips: Sequence[Path], uris: list[str], progress: Progress
+    shop: Workshop,
+    order: Order,
+    clips: Sequence[Path],
+    uris: list[str],
+    song: Path,
+    progress: Progress,
 ) -> JoinedPicture:
-    """Checks all clips and makes what cannot be copied.
+    """Checks the clips and the song, and makes the frames that cannot be copied.
 
     Raises DataLoss for a clip that cannot be read, FailedPrecondition for one that is not what the
     request says, both naming it.
     """
-    facts = await _inspect(shop, order, clips, uris)
+    facts = await _inspect(shop, order, clips, uris, song)
     _check(order, facts, uris)
-    pieces = _plan(order, facts, await _signature(shop, order, facts))
+    points = _points(facts, await _signature(shop, order, facts))
+    pieces = splice(order.shots, points)
     made_frames = sum(piece.frames for piece in pieces if isinstance(piece, Made))
     runs: list[tuple[Path, int, int]] = []
     done = 0
@@ -64,15 +70,15 @@ async def prepare_picture(
         await _make(shop, order, clips, uris, piece, path, tell)
         runs.append((path, 0, piece.frames))
         done += piece.frames
-    return JoinedPicture(tuple(runs), tuple(made_clips(pieces, order.shots)), made_frames)
+    return JoinedPicture(tuple(runs), tuple(uncopyable_clips(order.shots, points)), made_frames)
 
 
-def _plan(order: Order, facts: Sequence[ClipFacts], signature: str) -> list[Piece]:
-    points = [
+def _points(facts: Sequence[ClipFacts], signature: str) -> list[CutPoints]:
+    """Where each clip can be cut; nowhere for one that does not have the signature."""
+    return [
         each.points if each.mezzanine and each.digest == signature else _NOT_COPYABLE
         for each in facts
     ]
-    return splice(order.shots, points)
 
 
 async def _signature(shop: Workshop, order: Order, facts: Sequence[ClipFacts]) -> str:
@@ -84,7 +90,8 @@ async def _signature(shop: Workshop, order: Order, facts: Sequence[ClipFacts]) -
     digests = {each.digest for each in facts}
     if len(digests) == 1:
         signature = facts[0].digest
-        if all(isinstance(piece, Copied) for piece in _plan(order, facts, signature)):
+        pieces = splice(order.shots, _points(facts, signature))
+        if all(isinstance(piece, Copied) for piece in pieces):
             return signature
     return await asyncio.to_thread(_settings_signature, order, shop.folder / "sample.mp4")
 
@@ -104,10 +111,16 @@ def _settings_signature(order: Order, path: Path) -> str:
 
 
 async def _inspect(
-    shop: Workshop, order: Order, clips: Sequence[Path], uris: list[str]
+    shop: Workshop, order: Order, clips: Sequence[Path], uris: list[str], song: Path
 ) -> list[ClipFacts]:
-    request = {"paths": [str(path) for path in clips], "rate": str(order.rate)}
-    found = await shop.ask("_inspect", request, task="checking the clips", blame=clip_error(uris))
+    request = {
+        "paths": [str(path) for path in clips],
+        "rate": str(order.rate),
+        "song": str(song),
+        "samples": order.samples,
+        "sample_rate_hz": order.sample_rate_hz,
+    }
+    found = await shop.ask("_inspect", request, task="checking the clips", blame=input_error(uris))
     return [
         ClipFacts(
             points=CutPoints(clip.pop("starts"), clip.pop("ends")),
@@ -150,7 +163,7 @@ async def _make(
         "timeout_s": shop.settings.step_timeout_s,
         "destination": str(destination),
     }
-    await shop.ask("_make", request, task="encoding", blame=clip_error(uris), progress=progress)
+    await shop.ask("_make", request, task="encoding", blame=input_error(uris), progress=progress)
 
 
 def _shifted(progress: Progress, before: int, total: int) -> Progress:

@@ -116,19 +116,13 @@ def copied_run(points: CutPoints, first: int, end: int) -> tuple[int, int] | Non
     return (start, stop) if start < stop else None
 
 
-def made_clips(pieces: Sequence[Piece], shots: Sequence[Shot]) -> list[int]:
-    """Clips none of whose frames could be copied although no transition covers them whole."""
-    copied = {piece.clip for piece in pieces if isinstance(piece, Copied)}
-    needed = {
+def uncopyable_clips(shots: Sequence[Shot], points: Sequence[CutPoints]) -> list[int]:
+    """Clips whose shot could not be copied whole even between hard cuts."""
+    return [
         index
-        for index, shot in enumerate(shots)
-        if shot.frames > shot.fade_after + _fade_before_next(shots, index)
-    }
-    return sorted(needed - copied)
-
-
-def _fade_before_next(shots: Sequence[Shot], index: int) -> int:
-    return shots[index + 1].fade_before if index + 1 < len(shots) else 0
+        for index, (shot, clip) in enumerate(zip(shots, points, strict=True))
+        if copied_run(clip, shot.handle_in, shot.end) != (shot.handle_in, shot.end)
+    ]
 
 
 def _fading_out(shots: Sequence[Shot], index: int) -> Iterator[Picture]:

@@ -101,10 +101,15 @@ def disk_full(task: str) -> ResourceExhausted:
     )
 
 
-def clip_error(uris: list[str]) -> Blame:
-    """Makes errors of refusals about a clip: they name its number and its URI."""
+def input_error(uris: list[str]) -> Blame:
+    """Makes errors of refusals about inputs: those about a clip name its number and URI."""
 
     def blame(refused: Refused) -> SoundsightError:
+        if refused.reason == "SONG_MISMATCH":
+            return FailedPrecondition(
+                f"the song {refused}; compose with the song that the render decoded",
+                reason=refused.reason,
+            )
         index = refused.facts.get("clip")
         if index is None:
             return Internal(f"the clips could not be joined: {refused}", reason=refused.reason)

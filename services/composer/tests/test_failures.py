@@ -1,0 +1,233 @@
+"""What goes wrong: inputs that are not what they should be, cancelling, and a full disk."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import grpc
+import pytest
+import soundfile
+
+from soundsight.common.v1 import common_pb2, implementation_pb2, implementation_pb2_grpc
+from soundsight.composer.v1 import composer_pb2, composer_pb2_grpc
+from soundsight_composer import compose as composing
+from soundsight_composer.order import read_order
+from soundsight_composer.service import ComposerServicer, composer_info
+from soundsight_composer.settings import ComposerSettings
+from soundsight_kit.channels import open_channel
+from soundsight_kit.errors import (
+    DataLoss,
+    FailedPrecondition,
+    InvalidArgument,
+    NotFound,
+    ResourceExhausted,
+    SoundsightError,
+    Unimplemented,
+    error_from_rpc,
+)
+from soundsight_kit.testing import assert_eventually, running_server
+
+if TYPE_CHECKING:
+    from services.composer.tests.conftest import ForeignClip, Studio
+
+Spoil = Callable[[composer_pb2.ComposeRequest], None]
+
+
+def children() -> list[str]:
+    """Command lines of this process's running descendants."""
+    lines: dict[int, tuple[int, str]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+                command = (entry / "cmdline").read_text().replace("\0", " ")
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            if fields[0] != "Z":
+                lines[int(entry.name)] = (int(fields[1]), command)
+    family = {os.getpid()}
+    while more := {pid for pid, (parent, _) in lines.items() if parent in family} - family:
+        family |= more
+    return [lines[pid][1] for pid in family - {os.getpid()}]
+
+
+@pytest.mark.parametrize(
+    ("field", "spoil"),
+    [
+        ("frames", lambda r: setattr(r, "frames", r.frames + 1)),
+        ("frames", lambda r: setattr(r.soundtrack, "samples", r.soundtrack.samples * 2)),
+        ("clips", lambda r: r.ClearField("clips")),
+        ("clips[1].shot_frames", lambda r: setattr(r.clips[1], "shot_frames", 0)),
+        ("clips[0].handle_in_frames", lambda r: setattr(r.clips[0], "handle_in_frames", -1)),
+        ("clips[0].video", lambda r: r.clips[0].ClearField("video")),
+        ("frame_rate", lambda r: r.ClearField("frame_rate")),
+        ("resolution", lambda r: setattr(r.resolution, "width", 191)),
+        ("encoder.preset", lambda r: setattr(r.encoder, "preset", "")),
+        ("output_key", lambda r: setattr(r, "output_key", "projects/other/x")),
+        ("project", lambda r: setattr(r, "project", "")),
+        ("soundtrack.canonical", lambda r: r.soundtrack.ClearField("canonical")),
+        ("soundtrack.bit_rate_bps", lambda r: setattr(r.soundtrack, "bit_rate_bps", 5)),
+        ("poster_frame", lambda r: setattr(r, "poster_frame", r.frames)),
+        ("detach_grace", lambda r: r.detach_grace.FromSeconds(601)),
+    ],
+)
+async def test_a_wrong_request_is_refused_by_field(
+    field: str, spoil: Spoil, studio: Studio
+) -> None:
+    """Each rule of the contract is checked before any work, and the field is named."""
+    request = await studio.request([(0, 5, 0), (0, 5, 0)], quality="draft")
+    read_order(request)
+    spoil(request)
+    with pytest.raises(InvalidArgument) as error:
+        read_order(request)
+    assert error.value.field_violations[0][0] == field
+
+
+async def test_captions_are_declined_clearly(studio: Studio) -> None:
+    """What this composer does not draw is said, not left out."""
+    request = await studio.request([(0, 5, 0)])
+    request.captions.add(start_frame=0, frames=3, text="la")
+    with pytest.raises(Unimplemented, match="captions"):
+        await studio.compose(request)
+
+
+async def test_clips_that_cannot_be_used_are_named(
+    studio: Studio, foreign_clip: ForeignClip, tmp_path: Path
+) -> None:
+    """A broken, short or missing clip ends the work and is named; it is never skipped."""
+    request = await studio.request([(0, 20, 0), (0, 20, 0)])
+    good = await studio.fetch(request.clips[1].video)
+    data = good.read_bytes()
+    text = tmp_path / "text.mp4"
+    text.write_text("no video")
+    cut = tmp_path / "cut.mp4"
+    cut.write_bytes(data[: len(data) * 2 // 3])
+    cases: list[tuple[str, Path, type[SoundsightError]]] = [
+        ("text", text, DataLoss),
+        ("cut", cut, SoundsightError),
+        ("short", foreign_clip("preset", 1, 19), FailedPrecondition),
+        ("song", await studio.fetch(request.soundtrack.canonical), DataLoss),
+    ]
+    for name, path, kind in cases:
+        request.clips[1].video.CopyFrom(await studio.keep(f"{name}.mp4", path))
+        with pytest.raises(kind) as error:
+            await studio.compose(request)
+        assert "clip 1" in error.value.message, name
+        assert error.value.metadata["clip"] == "1"
+    request.clips[1].video.uri = studio.store.uri("projects/p/in/nowhere.mp4")
+    with pytest.raises(NotFound, match="clip 1"):
+        await studio.compose(request)
+
+
+async def test_foreign_artifacts_are_not_found(studio: Studio) -> None:
+    """A clip of another project looks as if it were not there."""
+    request = await studio.request([(0, 5, 0)])
+    path = await studio.fetch(request.clips[0].video)
+    other = await studio.store.put_file("projects/other/clip.mp4", path)
+    request.clips[0].video.CopyFrom(other)
+    with pytest.raises(NotFound):
+        await studio.compose(request)
+
+
+async def test_an_artifact_that_changed_is_refused(studio: Studio) -> None:
+    """Bytes that do not match their digest are never joined."""
+    request = await studio.request([(0, 5, 0)])
+    request.clips[0].video.sha256 = "0" * 64
+    with pytest.raises(DataLoss, match="clip 0"):
+        await studio.compose(request)
+
+
+async def test_a_song_of_another_length_is_refused(studio: Studio) -> None:
+    """The canonical song must have exactly the samples that the request counts on."""
+    request = await studio.request([(0, 24, 0)])
+    path = studio.folder / "longer.flac"
+    soundfile.write(path, studio.music(44_101, 44_100), 44_100)
+    request.soundtrack.canonical.CopyFrom(await studio.keep("longer.flac", path))
+    with pytest.raises(FailedPrecondition, match="44101 samples"):
+        await studio.compose(request)
+
+
+async def test_no_room_is_told_before_work_begins(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk without room for the inputs and the video is an error that says to free space."""
+    request = await studio.request([(0, 5, 0)])
+    request.clips[0].video.size_bytes = 1 << 60
+    with pytest.raises(ResourceExhausted) as error:
+        await studio.compose(request)
+    assert error.value.reason == "DISK_FULL"
+    request.clips[0].video.size_bytes = 1
+
+    async def no_space(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(composing, "prepare_picture", no_space)
+    with pytest.raises(ResourceExhausted):
+        await studio.compose(request)
+
+
+@pytest.mark.parametrize("stage", ["fetch", "join", "audio", "mux", "verify"])
+async def test_cancelling_leaves_nothing_behind(stage: str, studio: Studio) -> None:
+    """At whatever stage it is cancelled, no process runs on, and no file stays."""
+    request = await studio.request([(8, 40, 8), (8, 40, 8)])
+    if stage == "join":  # frames to make, so that an encoder runs
+        request.clips[1].transition_in.kind = common_pb2.TRANSITION_KIND_CROSS_FADE
+        request.clips[1].transition_in.frames = 12
+    task = asyncio.create_task(studio.compose(request))
+    await assert_eventually(
+        lambda: any(p.stage == stage for p in studio.told) or task.done(), within_s=60
+    )
+    await asyncio.sleep(0.15)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await assert_eventually(lambda: children() == [])
+    assert list(studio.scratch.iterdir()) == []
+    assert await studio.store.list(request.output_key) == []
+
+
+async def test_the_service_streams_answers_again_and_cancels(studio: Studio) -> None:
+    """Over gRPC: progress then the composition, the same again at once, and cancelling."""
+    servicer = ComposerServicer(studio.store, studio.scratch, ComposerSettings())
+    async with (
+        running_server(
+            servicer.binding, info=composer_info(ComposerSettings()), drain=servicer.drain
+        ) as target,
+        open_channel(target) as channel,
+    ):
+        composer = composer_pb2_grpc.ComposerServiceStub(channel)
+        request = await studio.request([(0, 30, 0)])
+        events = [event async for event in composer.Compose(request)]
+        assert [event.WhichOneof("event") for event in events][-1] == "composition"
+        assert all(event.WhichOneof("event") == "progress" for event in events[:-1])
+        again = [event async for event in composer.Compose(request)]
+        assert again == events[-1:]
+
+        request = await studio.request([(0, 60, 0)], key="two")
+        call = composer.Compose(request)
+        assert (await anext(aiter(call))).HasField("progress")
+        cancel = composer_pb2.CancelCompositionRequest(output_key=request.output_key)
+        assert (await composer.CancelComposition(cancel)).cancelled
+        with pytest.raises(grpc.aio.AioRpcError) as error:
+            async for _ in call:
+                pass
+        assert error.value.code() == grpc.StatusCode.CANCELLED
+        await assert_eventually(lambda: children() == [])
+        assert not (await composer.CancelComposition(cancel)).cancelled
+
+        request.frames += 1
+        with pytest.raises(grpc.aio.AioRpcError) as error:
+            async for _ in composer.Compose(request):
+                pass
+        assert error_from_rpc(error.value).field_violations[0][0] == "frames"
+
+        info = await implementation_pb2_grpc.ImplementationServiceStub(channel).GetInfo(
+            implementation_pb2.GetInfoRequest()
+        )
+        assert (info.implementation, info.api_version_low) == ("soundsight-composer", "v1")
+        assert info.fingerprint
