@@ -34,6 +34,21 @@ def test_the_fraction_grows_from_zero_to_one_through_all_stages(
     assert fractions[-1] == pytest.approx(1.0)
 
 
+def test_the_parts_of_a_stage_follow_each_other() -> None:
+    """Decoding all of a song is not hearing all of it; an unknown part counts for nothing."""
+
+    def share(stage: str, done: int) -> float:
+        return progress.share_of(states.ANALYZING, c.Progress(stage=stage, done=done, total=10))
+
+    parts = ("fetch", "decode", "rhythm", "harmony", "dynamics", "tags", "structure", "emotion")
+    shares = [share(part, done) for part in parts for done in (0, 5, 10)]
+    assert shares == sorted(shares)
+    assert shares[0] == 0.0
+    assert share("decode", 10) < 0.2
+    assert share("concept", 10) == pytest.approx(1.0)
+    assert share("divination", 10) == 0.0
+
+
 def test_time_left_follows_the_pace_of_the_present_stage() -> None:
     """Half of the filming in 50 s leaves 50 s and what the later stages take."""
     guess = progress.estimate(

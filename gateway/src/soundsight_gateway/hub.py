@@ -120,7 +120,7 @@ class Hub:
             return
         if room.stage != state:
             room.stage, room.stage_began = state, self._clock()
-        share = moved.done / moved.total if moved.total > 0 else 0.0
+        share = progress.share_of(state, moved)
         guess = progress.estimate(
             self.rates,
             goal,

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from soundsight.common.v1 import common_pb2
 from soundsight.render.v1 import resources_pb2 as r
 from soundsight_gateway import states
 from soundsight_gateway.rows import Span
@@ -30,6 +31,34 @@ DEFAULT_RATES: Final[Rates] = {
 
 LEARNED_FROM: Final = 20
 """How many of the latest renders count."""
+
+_PARTS: Final[Mapping[states.State, Mapping[str, float]]] = {
+    states.ANALYZING: {
+        "fetch": 0.02,
+        "decode": 0.1,
+        "rhythm": 0.25,
+        "harmony": 0.1,
+        "dynamics": 0.1,
+        "tags": 0.25,
+        "structure": 0.06,
+        "emotion": 0.02,
+        "voice": 0.02,
+        "lyrics": 0.04,
+        "concept": 0.04,
+    },
+    states.WRITING: {"plan": 0.2, "treatment": 0.2, "scenes": 0.5, "check": 0.1},
+    states.COMPOSING: {
+        "queue": 0.0,
+        "fetch": 0.1,
+        "join": 0.4,
+        "audio": 0.2,
+        "mux": 0.1,
+        "verify": 0.15,
+        "store": 0.05,
+    },
+}
+"""The stages that services go through within one of ours, in their contracts' order, and their
+rough shares of its time. What a service leaves out is skipped over."""
 
 _SURE_SHARE: Final = 0.05
 """From here on the stage's own pace says more about what is left than other renders do."""
@@ -60,6 +89,20 @@ def learn(successes: Iterable[tuple[int, Sequence[Span]]]) -> Rates:
         stage: max(statistics.median(seen[stage]), rate / 100) if stage in seen else rate
         for stage, rate in DEFAULT_RATES.items()
     }
+
+
+def share_of(state: states.State, moved: common_pb2.Progress) -> float:
+    """How much of a stage is done when its service says `moved`, 0 to 1."""
+    within = min(1.0, moved.done / moved.total) if moved.total > 0 else 0.0
+    parts = _PARTS.get(state)
+    if parts is None:
+        return within
+    before = 0.0
+    for part, weight in parts.items():
+        if part == moved.stage:
+            return before + weight * within
+        before += weight
+    return 0.0
 
 
 def stages_of(goal: r.RenderGoal.ValueType) -> tuple[states.State, ...]:
