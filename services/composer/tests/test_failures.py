@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import grpc
+import psutil
 import pytest
 import soundfile
 
@@ -38,22 +39,26 @@ if TYPE_CHECKING:
 Spoil = Callable[[composer_pb2.ComposeRequest], None]
 
 
-def children() -> list[str]:
-    """Command lines of this process's running descendants."""
-    lines: dict[int, tuple[int, str]] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                fields = (entry / "stat").read_text().rpartition(")")[2].split()
-                command = (entry / "cmdline").read_text().replace("\0", " ")
-            except (FileNotFoundError, ProcessLookupError):
-                continue
-            if fields[0] != "Z":
-                lines[int(entry.name)] = (int(fields[1]), command)
-    family = {os.getpid()}
-    while more := {pid for pid, (parent, _) in lines.items() if parent in family} - family:
-        family |= more
-    return [lines[pid][1] for pid in family - {os.getpid()}]
+Children = Callable[[], list[str]]
+
+
+@pytest.fixture
+def new_children() -> Children:
+    """Tells the command lines of processes that were started below this one since the test began.
+
+    Servers that other tests share may live all along.
+    """
+    before = set(psutil.Process().children(recursive=True))
+
+    def since() -> list[str]:
+        lines = []
+        for child in set(psutil.Process().children(recursive=True)) - before:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if child.status() != psutil.STATUS_ZOMBIE:
+                    lines.append(" ".join(child.cmdline()))
+        return lines
+
+    return since
 
 
 @pytest.mark.parametrize(
@@ -172,7 +177,9 @@ async def test_no_room_is_told_before_work_begins(
 
 
 @pytest.mark.parametrize("stage", ["fetch", "join", "audio", "mux", "verify"])
-async def test_cancelling_leaves_nothing_behind(stage: str, studio: Studio) -> None:
+async def test_cancelling_leaves_nothing_behind(
+    stage: str, studio: Studio, new_children: Children
+) -> None:
     """At whatever stage it is cancelled, no process runs on, and no file stays."""
     request = await studio.request([(8, 40, 8), (8, 40, 8)])
     if stage == "join":  # frames to make, so that an encoder runs
@@ -186,12 +193,14 @@ async def test_cancelling_leaves_nothing_behind(stage: str, studio: Studio) -> N
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    await assert_eventually(lambda: children() == [])
+    await assert_eventually(lambda: new_children() == [])
     assert list(studio.scratch.iterdir()) == []
     assert await studio.store.list(request.output_key) == []
 
 
-async def test_the_service_streams_answers_again_and_cancels(studio: Studio) -> None:
+async def test_the_service_streams_answers_again_and_cancels(
+    studio: Studio, new_children: Children
+) -> None:
     """Over gRPC: progress then the composition, the same again at once, and cancelling."""
     servicer = ComposerServicer(studio.store, studio.scratch, ComposerSettings())
     async with (
@@ -217,7 +226,7 @@ async def test_the_service_streams_answers_again_and_cancels(studio: Studio) -> 
             async for _ in call:
                 pass
         assert error.value.code() == grpc.StatusCode.CANCELLED
-        await assert_eventually(lambda: children() == [])
+        await assert_eventually(lambda: new_children() == [])
         assert not (await composer.CancelComposition(cancel)).cancelled
 
         request.frames += 1
