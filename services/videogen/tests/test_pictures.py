@@ -16,23 +16,29 @@ from soundsight_videogen.builtin.camera import Angle, Move, Size
 from soundsight_videogen.builtin.choice import Scene
 from soundsight_videogen.builtin.finish import Finisher
 from soundsight_videogen.builtin.painter import Painter
+from soundsight_videogen.builtin.worlds import WORLDS
 
+PALETTES = (NEON, AMBER, ICE)
+# Each world is seen in as many skies and through as many cameras as four scenes can hold.
+CAMERAS: tuple[dict[str, Any], ...] = (
+    {},
+    {"move": Move.CRANE_UP, "angle": Angle.HIGH},
+    {"move": Move.ORBIT, "angle": Angle.DUTCH, "motion": 1.0, "density": 0.9},
+    {"move": Move.TRAVEL, "angle": Angle.AERIAL, "size": Size.WIDE, "density": 0.1},
+)
 SCENES: list[dict[str, Any]] = [
-    {"setting": "city", "time_of_day": TimeOfDay.NIGHT, "weather": Weather.RAIN},
-    {"setting": "city", "time_of_day": TimeOfDay.GOLDEN_HOUR, "weather": Weather.CLEAR,
-     "angle": Angle.HIGH, "move": Move.CRANE_UP, "palette": AMBER},
-    {"setting": "city", "time_of_day": TimeOfDay.DUSK, "weather": Weather.FOG,
-     "angle": Angle.AERIAL, "move": Move.PAN_LEFT, "density": 0.9},
-    {"setting": "city", "time_of_day": TimeOfDay.DAY, "weather": Weather.SNOW,
-     "size": Size.CLOSE_UP, "move": Move.PUSH_IN, "palette": ICE, "density": 0.1},
-    {"setting": "ocean", "time_of_day": TimeOfDay.GOLDEN_HOUR, "weather": Weather.CLEAR},
-    {"setting": "ocean", "time_of_day": TimeOfDay.NIGHT, "weather": Weather.CLEAR,
-     "move": Move.CRANE_UP, "palette": ICE},
-    {"setting": "ocean", "time_of_day": TimeOfDay.DAY, "weather": Weather.STORM,
-     "move": Move.ORBIT, "angle": Angle.DUTCH, "motion": 1.0},
-    {"setting": "ocean", "time_of_day": TimeOfDay.DAWN, "weather": Weather.FOG,
-     "angle": Angle.AERIAL, "move": Move.TRAVEL, "palette": AMBER},
-]  # fmt: skip
+    {
+        "setting": world.name,
+        "time_of_day": world.times[number % len(world.times)],
+        "weather": world.weathers[(number + shift) % len(world.weathers)],
+        "palette": PALETTES[(number + shift) % len(PALETTES)],
+        # Every scene is another place of its world.
+        "place_seed": 10 * shift + number,
+        **camera,
+    }
+    for shift, world in enumerate(WORLDS.values())
+    for number, camera in enumerate(CAMERAS)
+]
 NAMES = [f"{s['setting']}-{s['time_of_day'].value}-{s['weather'].value}" for s in SCENES]
 
 every_scene = pytest.mark.parametrize("fields", SCENES, ids=NAMES)
@@ -128,13 +134,14 @@ def test_beats_never_flash(painter: Painter, fields: dict[str, Any]) -> None:
 
 def test_beats_are_visible(painter: Painter) -> None:
     """The street's lights are brighter on a beat than between beats."""
-    still = scene(**SCENES[0], move=Move.STATIC)
+    street = {"setting": "city", "time_of_day": TimeOfDay.NIGHT, "weather": Weather.RAIN}
+    still = scene(**street, move=Move.STATIC)
     cues = music(24, energy=0.6, beat_every=12)
     light = [float(relative_luminance(p).mean()) for p in pictures(painter, still, cues)]
     assert np.mean([light[12], light[13]]) > 1.01 * np.mean(light[8:11])
 
 
-@pytest.mark.parametrize("setting", ["city", "ocean"])
+@pytest.mark.parametrize("setting", WORLDS)
 @pytest.mark.parametrize("palette", [NEON, AMBER, ICE], ids=["neon", "amber", "ice"])
 def test_the_palette_is_respected(painter: Painter, setting: str, palette: Any) -> None:
     """Most of a picture's colour lies near the hues of its palette."""
@@ -155,7 +162,7 @@ def digest(painter: Painter, chosen: Scene) -> str:
     return sha.hexdigest()
 
 
-@pytest.mark.parametrize("setting", ["city", "ocean"])
+@pytest.mark.parametrize("setting", WORLDS)
 def test_the_same_shot_gives_the_same_frames(painter: Painter, setting: str) -> None:
     """Painting twice, with another scene between, gives equal pixels."""
     chosen = scene(setting=setting, seed=4, place_seed=2)
@@ -164,12 +171,12 @@ def test_the_same_shot_gives_the_same_frames(painter: Painter, setting: str) -> 
     assert digest(painter, chosen) == first
 
 
-@pytest.mark.parametrize("setting", ["city", "ocean"])
+@pytest.mark.parametrize("setting", WORLDS)
 def test_another_seed_place_or_camera_gives_another_picture(painter: Painter, setting: str) -> None:
     """Each of them changes a good part of the picture."""
     base: dict[str, Any] = {
         "setting": setting, "seed": 1, "place_seed": 1, "move": Move.TRAVEL,
-        "angle": Angle.EYE_LEVEL, "size": Size.WIDE, "time_of_day": TimeOfDay.DUSK,
+        "angle": Angle.EYE_LEVEL, "size": Size.WIDE, "time_of_day": WORLDS[setting].times[0],
         "weather": Weather.CLEAR,
     }  # fmt: skip
 
@@ -178,7 +185,7 @@ def test_another_seed_place_or_camera_gives_another_picture(painter: Painter, se
 
     original = first()
     for changed in ({"seed": 2}, {"place_seed": 2}, {"angle": Angle.HIGH}, {"size": Size.CLOSE_UP},
-                    {"time_of_day": TimeOfDay.DAY}, {"palette": AMBER}):  # fmt: skip
+                    {"time_of_day": WORLDS[setting].times[1]}, {"palette": AMBER}):  # fmt: skip
         assert np.abs(first(**changed) - original).mean() > 4.0, changed
 
 

@@ -44,6 +44,7 @@ from soundsight_kit.server import ServiceBinding
 from soundsight_kit.testing import assert_eventually, running_server, socket_folder
 from soundsight_videogen.__main__ import SERVICE, describe
 from soundsight_videogen.builtin.renderer import BuiltInRenderer
+from soundsight_videogen.builtin.worlds import WORLDS
 from soundsight_videogen.service import VideoGenServicer
 
 if TYPE_CHECKING:  # these names exist in the stubs only
@@ -337,7 +338,7 @@ async def test_it_says_what_it_is(tmp_path: Path) -> None:
     assert "not a diffusion model" in info.description
     assert profile.kind == profile_pb2.BACKEND_KIND_BUILT_IN_RENDERER
     assert (profile.frame_step, profile.frame_offset) == (1, 0)
-    assert set(profile.settings) == {"city", "ocean"}
+    assert set(profile.settings) == set(WORLDS)
     int(info.fingerprint, 16)
     for path in profile.consumed_inputs:
         message: Descriptor | None = GenerateClipRequest.DESCRIPTOR

@@ -130,11 +130,16 @@ vec3 accent(float choice) {
 
 // ---- camera ------------------------------------------------------------------------------------
 
-// Direction of the ray through this pixel.
-vec3 view_ray() {
+// Direction of the ray through this pixel, for worlds without a horizon.
+vec3 free_ray() {
     vec2 screen = uv * 2.0 - 1.0;
     screen.x *= resolution.x / resolution.y;
-    vec3 ray = normalize(camera_basis * vec3(screen, focal));
+    return normalize(camera_basis * vec3(screen, focal));
+}
+
+// Direction of the ray through this pixel; it never crosses the horizon of its part.
+vec3 view_ray() {
+    vec3 ray = free_ray();
 #ifdef ABOVE_HORIZON
     ray.y = max(ray.y, 1e-5);
 #else
