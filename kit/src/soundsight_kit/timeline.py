@@ -30,11 +30,8 @@ def video_frames(samples: int, sample_rate_hz: int, rate: FrameRate) -> int:
 
 def transition_handles(transition: Transition) -> tuple[int, int]:
     """Returns the handles a transition needs: (handle_out of the shot before, handle_in of the
-    shot it leads into), in frames."""
-    if transition.kind in (
-        TransitionKind.TRANSITION_KIND_UNSPECIFIED,
-        TransitionKind.TRANSITION_KIND_CUT,
-    ):
+    shot it leads into), in frames. Only a cross-fade shows pictures from beyond the cut."""
+    if transition.kind != TransitionKind.TRANSITION_KIND_CROSS_FADE:
         return 0, 0
     before = transition.frames // 2
     return transition.frames - before, before

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from soundsight_scenewriter.planning.cues import SongMusic, frame_maxima, quantise
-from soundsight_scenewriter.planning.types import Reason, Take
+from soundsight_scenewriter.planning.types import CUT, Reason, Take
 from soundsight_scenewriter.song import Curve, CurveName, Function, Section, Song
 from soundsight_scenewriter.timeline import Timeline
 
@@ -31,7 +31,7 @@ def song_with(curves: dict[CurveName, Curve], beats: list[float], duration_s: fl
 
 def take(start: int, frames: int, handle_in: int = 0, handle_out: int = 0) -> Take:
     """A take with handles."""
-    return Take(start, frames, 0, Reason.START, 0, 0, 0, handle_in, handle_out)
+    return Take(start, frames, 0, Reason.START, 0, 0, CUT, handle_in, handle_out)
 
 
 def test_a_curve_is_sampled_at_frame_times() -> None:

@@ -9,13 +9,18 @@ from soundsight.scenewriter.v1 import storyboard_pb2 as pb
 from soundsight.videogen.v1 import shot_pb2
 from soundsight_scenewriter.brief import CastMember
 from soundsight_scenewriter.planning.cues import ClipMusic
-from soundsight_scenewriter.planning.types import Plan, Reason, Take
+from soundsight_scenewriter.planning.types import Plan, Reason, Take, TransitionKind
 from soundsight_scenewriter.song import CurveName
 from soundsight_scenewriter.texts import capitalised
 from soundsight_scenewriter.timeline import Timeline
 from soundsight_scenewriter.writing.colour import Rgb
 from soundsight_scenewriter.writing.film import Camera, Film, FilmScene, Treatment
 
+_TRANSITIONS = {
+    TransitionKind.CUT: common_pb2.TRANSITION_KIND_CUT,
+    TransitionKind.CROSS_FADE: common_pb2.TRANSITION_KIND_CROSS_FADE,
+    TransitionKind.DIP_TO_BLACK: common_pb2.TRANSITION_KIND_DIP_TO_BLACK,
+}
 _REASONS = {
     Reason.START: pb.CutReason.CUT_REASON_START,
     Reason.SECTION: pb.CutReason.CUT_REASON_SECTION,
@@ -110,8 +115,6 @@ def treatment_message(treatment: Treatment) -> pb.Treatment:
 def scene_message(index: int, take: Take, scene: FilmScene, music: ClipMusic) -> pb.Scene:
     """One scene; its id counts from `s001` and stays with it for good."""
     staging, words = scene.staging, scene.words
-    fade = take.transition_frames > 0
-    kinds = common_pb2.TransitionKind
     return pb.Scene(
         id=f"s{index + 1:03d}",
         index=index,
@@ -137,8 +140,8 @@ def scene_message(index: int, take: Take, scene: FilmScene, music: ClipMusic) ->
         place_id=staging.place.id,
         cast_ids=words.cast_ids,
         transition_in=common_pb2.Transition(
-            kind=kinds.TRANSITION_KIND_CROSS_FADE if fade else kinds.TRANSITION_KIND_CUT,
-            frames=take.transition_frames,
+            kind=_TRANSITIONS[take.transition.kind],
+            frames=take.transition.frames,
         ),
         handle_in_frames=take.handle_in_frames,
         handle_out_frames=take.handle_out_frames,

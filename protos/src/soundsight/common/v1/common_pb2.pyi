@@ -305,8 +305,10 @@ Global___EncoderSettings: _TypeAlias = EncoderSettings  # noqa: Y015
 @_typing.final
 class Transition(_message.Message):
     """A transition into a shot. One of n frames covers the n / 2 (rounded down)
-    frames before the cut and the n - n / 2 after it: the shot before needs a
-    handle_out of at least n - n / 2 frames, this one a handle_in of at least n / 2.
+    frames before the cut and the n - n / 2 after it. A cross-fade shows both shots
+    there: the shot before needs a handle_out of at least n - n / 2 frames, this one
+    a handle_in of at least n / 2. A dip shows each shot on its own side of the cut
+    and needs no handles; before the video's first shot it is a fade-in.
     """
 
     DESCRIPTOR: _descriptor.Descriptor

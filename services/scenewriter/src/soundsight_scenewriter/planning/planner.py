@@ -16,6 +16,7 @@ from soundsight_scenewriter.planning.candidates import (
 from soundsight_scenewriter.planning.cutting import choose_cuts
 from soundsight_scenewriter.planning.pacing import Pacing, pacing
 from soundsight_scenewriter.planning.takes import film
+from soundsight_scenewriter.planning.transitions import wanted_transitions
 from soundsight_scenewriter.planning.types import (
     SHORTEST_SHOT_S,
     ClipLimits,
@@ -81,7 +82,7 @@ def plan(
         cuts += [opening, *chosen]
 
     shots = _shots(cuts, starts, timeline)
-    takes = film(shots, [0] * len(shots), limits)
+    takes = film(shots, wanted_transitions(song, timeline, shots), limits)
     return Plan(tuple(takes), tuple(shots), tuple(notes))
 
 

@@ -10,7 +10,15 @@ from soundsight_scenewriter.planning.handles import (
     handle_out_for,
     longest_transition,
 )
-from soundsight_scenewriter.planning.types import ClipLimits, Reason, Shot, Take
+from soundsight_scenewriter.planning.types import (
+    CUT,
+    ClipLimits,
+    Reason,
+    Shot,
+    Take,
+    Transition,
+    TransitionKind,
+)
 
 
 def split_shot(frames: int, limits: ClipLimits, widest_handle: int) -> list[int]:
@@ -28,37 +36,72 @@ def split_shot(frames: int, limits: ClipLimits, widest_handle: int) -> list[int]
     return [*heads, frames - sum(heads)]
 
 
-def film(shots: Sequence[Shot], wanted_frames: Sequence[int], limits: ClipLimits) -> list[Take]:
+def film(shots: Sequence[Shot], wanted: Sequence[Transition], limits: ClipLimits) -> list[Take]:
     """The clips of all shots, contiguous, each within the limits with its handles.
 
-    `wanted_frames[i]` is the length of the transition wanted into shot i; 0 is a cut. A clip that
+    `wanted[i]` leads into shot i; what does not fit becomes shorter. A cross-fade shows frames
+    beyond both shots, which are filmed as handles; a dip shows only the shots' own. A clip that
     would be shorter than the backend's minimum is filmed on past its end: those frames are a
     handle that no transition uses.
     """
-    transitions = fit_transitions([shot.frames for shot in shots], wanted_frames, limits)
-    following = [*transitions[1:], 0]
+    crossing = _crossing(shots, wanted, limits)
+    following = [*crossing[1:], 0]
     parts = [
         split_shot(shot.frames, limits, max(handle_in_for(enter), handle_out_for(leave)))
-        for shot, enter, leave in zip(shots, transitions, following, strict=True)
+        for shot, enter, leave in zip(shots, crossing, following, strict=True)
     ]
     # A transition must not reach past the take that it touches.
     for index in range(1, len(shots)):
         before, after = parts[index - 1][-1], parts[index][0]
-        transitions[index] = min(
-            transitions[index],
+        crossing[index] = min(
+            crossing[index],
             longest_transition(before, after, limits.max_frames, limits.max_frames),
         )
-    following = [*transitions[1:], 0]
+    following = [*crossing[1:], 0]
     return [
         take
         for index, shot in enumerate(shots)
-        for take in _takes(shot, index, parts[index], transitions[index], following[index], limits)
+        for take in _takes(
+            shot,
+            index,
+            parts[index],
+            _fitted(wanted[index], crossing[index], parts, index),
+            (crossing[index], following[index]),
+            limits,
+        )
     ]
 
 
+def _crossing(shots: Sequence[Shot], wanted: Sequence[Transition], limits: ClipLimits) -> list[int]:
+    """Frames of the cross-fade into each shot, as long as its handles allow; 0 for the others."""
+    lengths = [t.frames if t.kind is TransitionKind.CROSS_FADE else 0 for t in wanted]
+    return fit_transitions([shot.frames for shot in shots], lengths, limits)
+
+
+def _fitted(
+    wanted: Transition, crossing_frames: int, parts: Sequence[Sequence[int]], index: int
+) -> Transition:
+    """The transition into a shot as long as there is room for it; a cut where there is none."""
+    if wanted.kind is TransitionKind.CROSS_FADE:
+        frames = crossing_frames
+    elif wanted.kind is TransitionKind.DIP_TO_BLACK:
+        before = parts[index - 1][-1] if index else parts[0][0]
+        frames = min(wanted.frames, longest_transition(before, parts[index][0], before, before))
+    else:
+        frames = 0
+    return Transition(wanted.kind, frames) if frames > 0 else CUT
+
+
 def _takes(
-    shot: Shot, shot_index: int, parts: Sequence[int], enter: int, leave: int, limits: ClipLimits
+    shot: Shot,
+    shot_index: int,
+    parts: Sequence[int],
+    transition: Transition,
+    crossing_frames: tuple[int, int],
+    limits: ClipLimits,
 ) -> list[Take]:
+    """The takes of one shot; `crossing_frames` are those of the cross-fades in and out."""
+    enter, leave = crossing_frames
     takes: list[Take] = []
     start = shot.start_frame
     for index, frames in enumerate(parts):
@@ -75,7 +118,7 @@ def _takes(
                 reason=shot.reason if first else Reason.TAKE,
                 shot_index=shot_index,
                 take_index=index,
-                transition_frames=enter if first else 0,
+                transition=transition if first else CUT,
                 handle_in_frames=handle_in,
                 handle_out_frames=handle_out + max(0, missing),
             )

@@ -71,6 +71,25 @@ class Shot:
         return self.end_frame - self.start_frame
 
 
+class TransitionKind(StrEnum):
+    """How the film comes into a shot; the names are those of the contract."""
+
+    CUT = "cut"
+    CROSS_FADE = "cross_fade"
+    DIP_TO_BLACK = "dip_to_black"
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """A transition of `frames` frames; 0 for a cut."""
+
+    kind: TransitionKind
+    frames: int
+
+
+CUT = Transition(TransitionKind.CUT, 0)
+
+
 @dataclass(frozen=True, slots=True)
 class Take:
     """One clip: a shot, or a part of one that is longer than the backend's maximum."""
@@ -81,7 +100,7 @@ class Take:
     reason: Reason
     shot_index: int
     take_index: int
-    transition_frames: int = 0
+    transition: Transition = CUT
     handle_in_frames: int = 0
     handle_out_frames: int = 0
 
