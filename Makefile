@@ -61,6 +61,14 @@ test: $(DEV) ## Run the tests of all parts, but the long ones
 test-long: $(DEV) ## Run the tests that take minutes each
 	$(BIN)/python -m pytest -m long
 
+.PHONY: bench
+bench: $(DEV) $(filter $(EXAMPLE),$(SONG)) ## Print where the time of a render goes, beside a bare encode (SONG=song.ogg: of that song)
+	$(BIN)/python bench/render.py "$(SONG)"
+
+.PHONY: bench-worlds
+bench-worlds: $(DEV) ## Print what each world of the built-in renderer costs per frame
+	$(BIN)/python bench/worlds.py
+
 .PHONY: lint
 lint: lint-code lint-protos lint-generated ## Run every check that needs no test: style, types, contracts, imports, drift
 

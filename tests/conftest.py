@@ -16,7 +16,8 @@ from songsmith.files import write_song
 @pytest.fixture(scope="session")
 def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandLine]:
     """A suite that is kept up while the tests run, as `soundsight serve` keeps it."""
-    command_line = CommandLine(tmp_path_factory.mktemp("suite"))
+    # The state folder is not there yet: the suite makes it.
+    command_line = CommandLine(tmp_path_factory.mktemp("suite") / "state")
     with subprocess.Popen(
         command_line.arguments("serve"),
         stdout=subprocess.PIPE,
