@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,8 @@ from soundsight_videogen.builtin.music import Cues, Drive, drive
 from soundsight_videogen.builtin.painter import Grade, Painter, Patch, UniformValue
 
 HUES = 5
+# How much the music's level opens and closes the lens around the scene's own exposure.
+_QUIET_EXPOSURE, _LOUD_EXPOSURE = 0.8, 1.2
 # Below this height things of a person's height reach over the horizon.
 _LOW_CAMERA_M = 2.0
 
@@ -61,7 +63,13 @@ def paint(
         if frame < film.frames:
             uniforms = {**constants, **frame_uniforms(film, frame, height)}
             patches = frame_patches(film, frame, width / height)
-            painter.draw(patches, uniforms, grade, dither_seed=float(frame % 61) * 7.31)
+            light = grade.exposure * frame_exposure(film, frame)
+            painter.draw(
+                patches,
+                uniforms,
+                replace(grade, exposure=light),
+                dither_seed=float(frame % 61) * 7.31,
+            )
         if picture is not None:
             yield picture
 
@@ -172,6 +180,12 @@ def frame_uniforms(film: Film, frame: int, height: int) -> dict[str, UniformValu
         "onset": float(drive_.onset[frame]),
         "beat": float(drive_.beat[frame]),
     }
+
+
+def frame_exposure(film: Film, frame: int) -> float:
+    """How far the music opens the lens: loud passages are brighter than quiet ones."""
+    glow = float(film.drive.glow[frame])
+    return _QUIET_EXPOSURE + (_LOUD_EXPOSURE - _QUIET_EXPOSURE) * glow
 
 
 def scene_grade(scene: Scene) -> Grade:

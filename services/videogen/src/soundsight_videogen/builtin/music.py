@@ -16,6 +16,7 @@ Curve = NDArray[np.float64]
 
 _ENERGY_SIGMA_S = 0.22
 _HEAVE_SIGMA_S = 0.45
+_GLOW_SIGMA_S = 1.1
 _BASS_ATTACK_S = 0.04
 _BASS_RELEASE_S = 0.28
 _ONSET_RELEASE_S = 0.16
@@ -44,12 +45,14 @@ class Cues:
 class Drive:
     """What the music does to each frame. Curves run from 0 to 1 except `time_s`.
 
-    `heave` is the bass as heavy things feel it: slow both ways.
+    `heave` is the bass as heavy things feel it: slow both ways. `glow` is the energy as the light
+    of the whole picture follows it: slower than any flash.
     `time_s` is the world's clock: the integral of a speed that follows energy and stands still in
     silence. It starts at 0 on the clip's first frame.
     """
 
     energy: Curve
+    glow: Curve
     bass: Curve
     heave: Curve
     onset: Curve
@@ -70,6 +73,7 @@ def drive(cues: Cues, rate_hz: float, motion: float) -> Drive:
     speed = audible * (_SLOWEST + (_FASTEST - _SLOWEST) * energy) * (0.4 + 0.9 * motion)
     return Drive(
         energy=energy,
+        glow=gaussian_smooth(raw_energy, _GLOW_SIGMA_S * rate_hz),
         bass=follow(_unit(cues.bass), _BASS_ATTACK_S * rate_hz, _BASS_RELEASE_S * rate_hz),
         heave=gaussian_smooth(_unit(cues.bass), _HEAVE_SIGMA_S * rate_hz),
         onset=follow(_unit(cues.onset), 0.0, _ONSET_RELEASE_S * rate_hz),

@@ -28,9 +28,9 @@ from soundsight_videogen.builtin.worlds import WORLDS
 
 MAX_FRAMES = 3600
 MAX_PIXELS = 3840 * 2160
-STANDARD_INTERNAL = (640, 360)
+STANDARD_INTERNAL = (512, 288)
 # Measured at standard quality on two cores of a server processor, with one slot.
-SECONDS_PER_FRAME = 0.055
+SECONDS_PER_FRAME = 0.05
 
 CONSUMED_INPUTS = (
     "shot.prompt",

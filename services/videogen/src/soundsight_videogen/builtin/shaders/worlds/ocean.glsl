@@ -156,6 +156,15 @@ float birds(vec3 ray) {
     return cover * has_birds * (1.0 - night) * (1.0 - rain);
 }
 
+// Where a storm at night lets the moon through: a bright band low under the clouds.
+vec3 storm_break(vec3 ray) {
+    float aside = bearing(ray) - atan(sun_direction.x, sun_direction.z);
+    float band = exp(-square((max(ray.y, 0.0) - 0.035) / 0.06)) + 0.35 * exp(-5.0 * ray.y);
+    float torn = 0.55 + 0.9 * value_noise(vec2(7.0 * aside + 0.03 * time, 5.0 + 14.0 * ray.y));
+    return (light_colour * 0.16 + horizon_colour) * night * storm * band * torn
+        * (0.25 + 0.75 * exp(-square(aside / 0.55)));
+}
+
 vec3 upper_half(vec3 ray, inout float thing) {
     vec3 light = clear_sky(ray);
 #ifdef WITH_STARS
@@ -168,6 +177,7 @@ vec3 upper_half(vec3 ray, inout float thing) {
     float sheet = storm * onset * smoothstep(0.55, 0.8, value_noise(vec2(0.7 * time, 4.0)));
     light += light_colour * 0.16 * sheet * exp(-3.0 * ray.y)
         * exp(-8.0 * square(bearing(ray) - 0.8 * (value_noise(vec2(0.35 * time, 8.0)) - 0.5)));
+    light += storm_break(ray);
     float thick = fog * fog * exp(-6.0 * max(ray.y, 0.0)) * 0.75 + 0.1 * fog;
     light = mix(light, sea_fog(ray), thick);
     light = shore(ray, light, thing);
@@ -273,7 +283,10 @@ vec3 water(vec3 origin, vec3 ray, out float distance) {
     float lace = fbm(p.xz * vec2(1.1, 0.7) + 0.3 * vec2(time, -time) * wind, 4);
     float foam = fold * smoothstep(0.42, 0.72, lace) * saturate(0.25 + 1.1 * wind)
         / (1.0 + 0.02 * t);
-    light = mix(light, ambient_colour * 1.1 + sun_colour * 0.35, 0.75 * foam);
+    vec3 white = ambient_colour * 1.1 + sun_colour * 0.35 + light_colour * 0.12 * night * storm;
+    light = mix(light, white, 0.75 * foam);
+    // The break in the clouds lies on the water below it.
+    light += storm_break(vec3(mirror.x, 0.6 * mirror.y, mirror.z)) * fresnel;
 
     float air = 1.0 - exp(-t
         * ((0.0011 + 0.007 * fog * fog + 0.0015 * rain) / (1.0 + 0.02 * camera_position.y)));
