@@ -111,6 +111,7 @@ class CameraPath:
 
 _FULL_FRAME_HEIGHT_MM = 24.0
 _MIN_FOCAL, _MAX_FOCAL = 0.8, 6.0
+_HANDHELD_FOCAL = 1.4
 
 
 def camera_path(plan: CameraPlan, rig: Rig, time_s: Curve) -> CameraPath:
@@ -162,8 +163,10 @@ def camera_path(plan: CameraPlan, rig: Rig, time_s: Curve) -> CameraPath:
             yaw = yaw * 0.4 - np.arctan2(side, rig.orbit_distance_m)
         case Move.HANDHELD:
             z = z + 0.3 * rig.travel_m_s * time_s
-            yaw = yaw + 0.03 * _wander(time_s, 1.0 + 5.0 * a)
-            pitch = pitch + 0.02 * _wander(time_s * 1.13, 2.0 + 5.0 * b)
+            # Whoever holds a long lens holds it steadier: the picture shakes no more for it.
+            hand = min(1.0, _HANDHELD_FOCAL / focal)
+            yaw = yaw + 0.022 * hand * _wander(time_s, 1.0 + 5.0 * a)
+            pitch = pitch + 0.015 * hand * _wander(time_s * 1.13, 2.0 + 5.0 * b)
             roll = roll + 0.014 * _wander(time_s * 0.9, 3.0 + 5.0 * c)
             x = x + 0.06 * _wander(time_s * 0.8, 4.0)
 
