@@ -8,12 +8,15 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Final
 
+from soundsight_videogen.builtin.worlds.abstract import ABSTRACT
 from soundsight_videogen.builtin.worlds.city import CITY
+from soundsight_videogen.builtin.worlds.forest import FOREST
 from soundsight_videogen.builtin.worlds.ocean import OCEAN
+from soundsight_videogen.builtin.worlds.space import SPACE
 from soundsight_videogen.builtin.worlds.world import World
 
 __all__ = ["WORLDS", "World"]
 
 WORLDS: Final[MappingProxyType[str, World]] = MappingProxyType(
-    {world.name: world for world in (CITY, OCEAN)}
+    {world.name: world for world in (ABSTRACT, CITY, FOREST, OCEAN, SPACE)}
 )
