@@ -65,13 +65,16 @@ void main() {
             // Lit as in a studio: a long light overhead, a softer one from the left, a coloured
             // one from behind.
             vec3 mirrored = reflect(ray, normal);
-            float overhead = saturate(7.0 * (mirrored.y - 0.62)) * saturate(6.0 - 11.0 * abs(mirrored.x + 0.1));
-            float left = saturate(6.0 * (-mirrored.x - 0.55)) * saturate(4.0 - 9.0 * abs(mirrored.y - 0.15));
+            float overhead = saturate(7.0 * (mirrored.y - 0.62))
+                * saturate(6.0 - 11.0 * abs(mirrored.x + 0.1));
+            float left = saturate(6.0 * (-mirrored.x - 0.55))
+                * saturate(4.0 - 9.0 * abs(mirrored.y - 0.15));
             vec3 skin = tint(0.5 + 0.5 * normal.y);
             seen = deep * 0.25 + skin * (0.05 + 0.05 * heave) + brightest * (0.75 * overhead)
                 + tint(0.9) * (0.5 * left + (0.35 + 0.15 * beat) * rim) * mix(1.0, 0.6, airy);
             seen = mix(seen, empty, hidden);
-            reflectance = mix(skin, vec3(1.0), 0.5 + 0.5 * rim) * fresnel * (1.0 - hidden);
+            reflectance = mix(skin, vec3(1.0), 0.5 - 0.3 * airy + 0.5 * rim)
+                * fresnel * (1.0 - 0.25 * airy) * (1.0 - hidden);
             s.thing = 80.0;
         }
         light += share * seen;
@@ -92,6 +95,7 @@ void main() {
     light = veil.rgb + light * (1.0 - veil.a);
     thing += 5.0 * step(0.5, veil.a);
     vec3 points = floating_points(viewpoint, view, first);
-    light = mix(light + points, mix(light, lamp(0.4), saturate(max(points.r, points.g))), airy);
+    float inked = saturate(2.2 * max(points.r, points.g));
+    light = mix(light + points, mix(light, lamp(0.3 + 0.4 * points.g), inked), airy);
     scene = vec4(max(light, 0.0), thing);
 }

@@ -1,7 +1,7 @@
 // The form in the middle of a shot: a solid that mirrors the room, or bands of light in planes
 // across the way. Needs abstract_light.glsl.
 
-// ---- solids --------------------------------------------------------------------------------------------
+// ---- solids ------------------------------------------------------------------------------------
 
 // Distance to the solid. A sphere is a ring of no width; a gem is a folded corner.
 float solid(vec3 p) {
@@ -34,7 +34,7 @@ float solid_distance(vec3 from, vec3 ray, inout vec3 normal) {
         t += 0.85 * apart;
         if (t > last || apart < 0.015) break;
     }
-    bool found = near && apart < 0.06 && t < last;
+    bool found = near && apart < 0.03 && t < last;
     vec3 slope = vec3(0.0);
     int sides = found ? 4 : 0;
     // Normal from the corners of a tetrahedron (after Inigo Quilez).
@@ -47,7 +47,7 @@ float solid_distance(vec3 from, vec3 ray, inout vec3 normal) {
     return found ? t : FARTHEST;
 }
 
-// ---- bands ---------------------------------------------------------------------------------------------
+// ---- bands -------------------------------------------------------------------------------------
 
 vec4 over(vec4 front, vec4 back) { return front + back * (1.0 - front.a); }
 
@@ -79,7 +79,8 @@ vec4 bands(vec3 from, vec3 ray, float reach) {
         float radius = 3.0 + 0.5 * heave + (disc ? -0.6 : 2.2 * way + (rose ? 0.9 * k : 0.0));
         float line = line_swell * (1.6 * sway(0.027 * s + 0.07 * time + 0.09 * k)
             + 0.7 * sway(0.053 * s - 0.1 * time + own)) + 0.5 * (k - 2.0);
-        float across = closed ? r - radius : d.y - (bars ? (grounded ? 0.3 - middle.y : 0.0) : line);
+        float base = grounded ? 0.3 - middle.y : 0.0;
+        float across = closed ? r - radius : d.y - (bars ? base : line);
         // Bars: each goes out by its own share of the music.
         float at = s * pitch + 0.5 * k, bar = floor(at);
         float share = fract((rose ? mod(bar, 48.0) : bar) * 0.618);
@@ -102,12 +103,14 @@ vec4 bands(vec3 from, vec3 ray, float reach) {
         cover *= bars ? mix(slots, 0.6, saturate(2.0 * w_bar - 0.6))
             : (rings && !disc ? saturate(1.2 + 2.5 * facing) : 1.0);
         // Its light: a sheen where it faces the light, bright tips of bars.
-        float up = saturate(0.5 + 0.5 * off / max(half_wide, 0.02) * (fold < 0.0 && !bars ? -1.0 : 1.0));
+        float side = fold < 0.0 && !bars ? -0.5 : 0.5;
+        float up = saturate(0.5 + side * off / max(half_wide, 0.02));
         float tip = square(up);
         float sheen = square(saturate(1.0 - abs(up - 0.3 - 0.35 * abs(facing)) * 2.4));
         float hue = rings ? 0.2 + 0.7 * way : (bars ? 0.1 + 0.85 * up : 0.19 * k + 0.25 * up);
         float body = rings ? 1.1 + 0.3 * beat
-            : (bars ? 0.16 + 0.75 * tip + 0.3 * airy : (0.12 + 0.5 * tip + 0.7 * airy) * (fold > 0.0 ? 1.0 : 0.55));
+            : (bars ? 0.16 + 0.75 * tip + 0.3 * airy
+                : (0.12 + 0.5 * tip + 0.7 * airy) * (fold > 0.0 ? 1.0 : 0.55));
         float white = rings ? 0.2 : (bars ? 0.4 * tip * tip : 0.6 * sheen * sheen);
         float life = rings && !disc ? saturate(9.0 * way) * saturate(3.0 - 3.0 * way)
             : saturate(3.0 * ends);
@@ -117,7 +120,8 @@ vec4 bands(vec3 from, vec3 ray, float reach) {
         vec4 here = vec4((colour * lamp_scale + lamp_base) * body + brightest * white, 1.0) * thick;
         // Rings glow; the disc is black, with a corona.
         float hole = disc ? saturate((radius - r) * per_pixel + 0.5) * life : 0.0;
-        float halo = rings ? peak(abs(across) * (disc ? 1.4 : 5.0)) * (disc ? 0.5 : 0.16) * life : 0.0;
+        vec2 shape = disc ? vec2(1.4, 0.5) : vec2(5.0, 0.16);
+        float halo = rings ? peak(abs(across) * shape.x) * shape.y * life : 0.0;
         here.rgb += colour * (glow_scale * halo * (1.0 - hole));
         here = over(here, vec4(shadow_colour * 0.5, 1.0) * hole);
         sum = over(here, sum);

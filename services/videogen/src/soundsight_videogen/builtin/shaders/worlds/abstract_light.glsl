@@ -28,11 +28,13 @@ float glow_scale;
 vec3 brightest;         // the whitest light there is
 vec3 deep;              // what is near and unlit
 vec3 far_away;          // what everything far away fades into
-vec3 halo_light, seam_light;
+vec3 halo_light;        // the glow around the centre
+vec3 seam_light;        // the glow where floor and ceiling meet
 float thickness;        // of the air, per metre
-float swell_ring, swell_across, line_swell;
+float swell_ring, swell_across;     // heights of the floor's waves, metres
+float line_swell;       // how far ribbons swing, metres
 mat3 solid_turn;        // from the solid's own space into the room
-float ring_twist, ring_roll, ring_sway;
+float ring_twist, ring_roll, ring_sway;     // turns of the tunnel's rings, radians
 
 vec2 squares(vec2 v) { return v * v; }
 
@@ -139,7 +141,8 @@ vec3 air(vec3 ray) {
     float seam = is_grid ? square(peak(34.0 * level)) * (0.12 + 0.88 * halo) : 0.0;
     float skirt = is_grid ? square(peak(5.0 * level)) * halo : 0.0;
     float end = is_hall || is_tunnel ? square(peak(60.0 * away)) : 0.0;
-    light += halo_light * (halo * (0.06 + 0.04 * energy) + core * (0.14 + 0.08 * heave + 0.04 * beat))
+    light += halo_light * (halo * (0.06 + 0.04 * energy)
+            + core * (0.14 + 0.08 * heave + 0.04 * beat))
         + seam_light * skirt * (0.16 + 0.1 * energy);
     return mix(light, brightest * (0.8 + 0.14 * beat), saturate(0.95 * seam + 0.7 * end));
 }

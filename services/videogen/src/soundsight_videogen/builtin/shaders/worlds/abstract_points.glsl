@@ -14,7 +14,8 @@ float gathered(vec3 p) {
         vec2 arm = sway(vec2(turn + 0.25, turn)) * 5.0 * swell;
         apart = min(length(d.xy - arm), length(d.xy + arm));
     } else {
-        apart = abs(d.y - swell * (2.2 * sway(0.048 * p.x + 0.13 * time) + 1.3 * sway(0.034 * p.z)));
+        float wave = 2.2 * sway(0.048 * p.x + 0.13 * time) + 1.3 * sway(0.034 * p.z);
+        apart = abs(d.y - swell * wave);
     }
     return peak(0.5 * apart);
 }
@@ -35,7 +36,8 @@ vec3 floating_points(vec3 from, vec3 ray, float reach) {
         float t = ahead / max(ray.z, 0.12);
         vec3 p = from + ray * t;
         vec2 q = p.xy + vec2(7.3, 3.1) * layer
-            + 0.5 * vec2(sway(0.064 * time + 0.3 * layer), 0.5 * time + sway(0.05 * time + 0.16 * layer));
+            + 0.5 * vec2(sway(0.064 * time + 0.3 * layer),
+                0.5 * time + sway(0.05 * time + 0.16 * layer));
         vec2 cell = floor(q / size);
         vec4 chance = hash24(cell + 13.0 * mod(layer, 97.0));
         vec2 d = (fract(q / size) - (0.28 + 0.44 * chance.xy)) * size;
@@ -49,13 +51,14 @@ vec3 floating_points(vec3 from, vec3 ray, float reach) {
             * (0.75 + 0.5 * smoothstep(0.5 * radius, radius, away) * step(0.05, blur));
         float power = grain / radius;
         power *= mix(power, 1.0, 0.45);
-        float form = many ? gathered(p) : 0.12;
-        float seen = smoothstep(0.75 - 0.45 * density - 0.35 * form, 1.0, chance.w);
+        float drawn = many ? gathered(p) : 0.12;
+        float seen = smoothstep(0.75 - 0.45 * density - 0.35 * drawn, 1.0, chance.w);
         float spark = step(0.7, chance.z) * onset * 1.5;
         float near = smoothstep(0.6, 3.5, ahead) * smoothstep(depth, depth - 2.0 * GAP, ahead);
         float strength = disc * power * seen * near * step(t, reach) * step(0.13, ray.z)
-            * (0.35 + 2.6 * form + spark + 0.25 * energy);
-        sum += (many ? 1.7 : 1.0) * strength * mix(tint(chance.x + 0.4 * (form - 0.5)), vec3(1.0), 0.2);
+            * (0.35 + 2.6 * drawn + spark + 0.25 * energy);
+        vec3 colour = mix(tint(chance.x + 0.4 * drawn - 0.2), vec3(1.0), 0.2);
+        sum += (many ? 1.7 : 1.0) * strength * colour;
     }
     return sum;
 }

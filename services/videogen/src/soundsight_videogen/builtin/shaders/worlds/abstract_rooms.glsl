@@ -8,7 +8,7 @@ struct Surface {
     float thing;
 };
 
-// ---- where a ray meets them ------------------------------------------------------------------------
+// ---- where a ray meets them --------------------------------------------------------------------
 
 const float HIGHEST = 1.15;
 const float STEEPEST = 0.6;
@@ -48,7 +48,7 @@ float tube_distance(vec3 from, vec3 ray) {
     return (sqrt(b * b - a * c) - b) / a;
 }
 
-// ---- lines, points and mirrors: one pattern of cells ------------------------------------------------
+// ---- lines, points and mirrors: one pattern of cells -------------------------------------------
 
 // Cover of lines between cells, `half_width` cells wide to each side, seen through pixels of `w`.
 vec2 fine_lines(vec2 beside, vec2 half_width, vec2 w) {
@@ -94,14 +94,17 @@ Surface cell_surface(vec3 p, vec3 ray, float height, float pixel, vec2 radial,
     // Light that runs along single lines.
     vec2 own = fract(line * vec2(0.618, 0.755));
     vec2 run = fract(q.yx * 0.035 + (own - 0.5) * (0.5 * time) + own * 17.0);
-    vec2 streak = squares(squares(1.0 - run)) * clamp(run * 30.0, 0.0, 1.0) * step(0.5, own);
+    vec2 streak = squares(squares(1.0 - run)) * clamp(run * 30.0, 0.0, 1.0)
+        * step(0.5, own) * (0.25 + 0.75 * sharp);
 
     vec2 half_width = mirrors ? vec2(0.012, 0.02) : vec2(0.011 + 0.005 * airy);
     vec2 lines = fine_lines(beside, half_width, foot);
-    vec2 strength = mirrors ? vec2(0.3 + 0.5 * has_edges, power + 0.1) : power + streak * (1.0 + 1.6 * onset);
+    vec2 strength = mirrors ? vec2(0.3 + 0.5 * has_edges, power + 0.1)
+        : power + streak * (1.0 + 1.6 * onset);
     // Some grids keep only a cross of the lines where they meet.
     float crosses = mirrors ? 0.0 : has_crosses;
-    lines *= mix(vec2(1.0), mix(vec2(0.3), clamp((0.17 - beside.yx) * 12.0, 0.0, 1.0), sharp), crosses);
+    vec2 near = clamp((0.17 - beside.yx) * 12.0, 0.0, 1.0);
+    lines *= mix(vec2(1.0), mix(vec2(0.3), near, sharp), crosses);
     float dot_size = 0.1 + 0.15 * crest + 0.05 * airy;
     float dot_cover = saturate((dot_size - length(q - cell - 0.5)) / max(widest, 0.05) + 0.5);
     dot_cover = mix(3.1 * dot_size * dot_size, dot_cover, sharp);
@@ -130,11 +133,12 @@ Surface cell_surface(vec3 p, vec3 ray, float height, float pixel, vec2 radial,
     s.mirror = mirrors ? mix(0.7, 0.3, airy) * sharp * (1.0 - 0.6 * filled)
         : (points ? 0.0 : max(0.0, 0.75 * square(grazing * grazing) - 0.07) * (1.0 - 0.5 * airy));
     s.mirror *= 1.0 - cover;
-    s.thing = mirrors ? 50.0 + 2.0 * mod(cell.x + 3.0 * ring, 7.0) : 20.0 + 7.0 * log(1.0 + distance(p, viewpoint));
+    s.thing = mirrors ? 50.0 + 2.0 * mod(cell.x + 3.0 * ring, 7.0)
+        : 20.0 + 7.0 * log(1.0 + distance(p, viewpoint));
     return s;
 }
 
-// ---- liquid ------------------------------------------------------------------------------------------
+// ---- liquid ------------------------------------------------------------------------------------
 
 // Liquid behind glass, lit from behind: sines that bend each other's ground, with their slopes.
 Surface liquid_surface(vec3 p, vec3 ray, float pixel, vec2 radial, float round_it) {
