@@ -39,7 +39,7 @@ FOREST = World(
             {
                 Angle.EYE_LEVEL: Stand(1.75, 0.1),
                 Angle.LOW: Stand(0.95, 0.2),
-                Angle.HIGH: Stand(5.2, -0.12),
+                Angle.HIGH: Stand(5.8, -0.14),
                 Angle.AERIAL: Stand(29.0, -0.34),
                 Angle.DUTCH: Stand(1.7, 0.12, 0.17),
             }

@@ -109,8 +109,11 @@ void main() {
     // Plants are gathered by themselves and put between the rows of trees that they stand between.
     Gathered plants = Gathered(vec3(0.0), 1.0);
     float planted = float(PLANT_ROWS) * PLANT_APART;
+#if defined(BELOW_HORIZON) || defined(WITH_LOW_CAMERA)
+    // A high camera looks down on all of them.
     put_plants(plants, planted, origin, ray, air, against, until, true, near && grassy);
     put_plants(plants, planted, origin, ray, air, against, until, false, near && !grassy);
+#endif
 
     // Rows of trees, and the air before each.
     float row = floor(origin.z / ROW_APART);

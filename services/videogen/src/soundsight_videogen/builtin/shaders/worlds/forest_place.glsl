@@ -78,7 +78,7 @@ vec3 sun;                // never so low that the trees would hide it all
 vec3 bark;
 vec3 leaf;
 vec3 moss;
-float dawn;               // 1 in the cold mist before the day, 0 at other hours
+float dawn;              // 1 in the cold mist before the day, 0 at other hours
 float bending;           // how far trees bend now, per square metre of height
 
 void describe_wood() {
@@ -181,7 +181,7 @@ float shaft(vec3 p) {
     return smoothstep(0.5, 0.86, gap + 0.06 * heave) * (1.0 - 0.7 * storm) * (1.0 - 0.4 * rain);
 }
 
-// The air's own light at a point: mist near the ground that swells with the bass, shafts above.
+// How much thicker the air is at a point: mist near the ground that swells with the bass.
 float mist(vec3 p, float ground, float row) {
     float drift = weave1(p.x * 0.13 - (0.1 + 0.05 * sin(row)) * time, row);
     return exp(-max(p.y - ground, 0.0) * (0.9 - 0.35 * heave - 0.25 * dawn))
