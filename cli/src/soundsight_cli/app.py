@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+import time
+from importlib import metadata
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from soundsight_cli import commands
+from soundsight_cli.running import MISTYPED, fail, run
 from soundsight_cli.spec import QUALITIES, VideoOptions
 from soundsight_cli.state import StateFolder, default_state_folder
 
@@ -17,34 +21,94 @@ app = typer.Typer(
     epilog="Try: soundsight render song.mp3 -o video.mp4",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+MAKE, CARE = "Make something of a song", "Look after the suite"
+DAY_S = 86_400.0
+
+FILM, PICTURE, OUTPUT = "The film", "The picture", "The output"
+
+
+def _qualities() -> list[str]:
+    return list(QUALITIES)
+
 
 Song = Annotated[
     Path,
     typer.Argument(metavar="SONG", help="The song: mp3, ogg, opus, flac, wav or m4a."),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+Quiet = Annotated[
+    bool,
+    typer.Option("--quiet", "-q", help="Print nothing but errors.", rich_help_panel=OUTPUT),
+]
 Start = Annotated[
     str | None,
-    typer.Option("--from", metavar="TIME", help="Start of the part to use: seconds or m:ss."),
+    typer.Option(
+        "--from",
+        metavar="TIME",
+        help="Start of the part to use: seconds or m:ss.",
+        show_default="the song's start",
+        rich_help_panel=FILM,
+    ),
 ]
 End = Annotated[
     str | None,
-    typer.Option("--to", metavar="TIME", help="End of the part to use: seconds or m:ss."),
+    typer.Option(
+        "--to",
+        metavar="TIME",
+        help="End of the part to use: seconds or m:ss.",
+        show_default="the song's end",
+        rich_help_panel=FILM,
+    ),
+]
+Width = Annotated[
+    int | None,
+    typer.Option(metavar="PIXELS", help="Width.", show_default="1280", rich_help_panel=PICTURE),
+]
+Height = Annotated[
+    int | None,
+    typer.Option(metavar="PIXELS", help="Height.", show_default="720", rich_help_panel=PICTURE),
 ]
 Fps = Annotated[
     str | None,
     typer.Option(
         metavar="RATE",
-        help="Frames per second, such as 24 or 30000/1001. [default: 24]",
+        help="Frames per second, such as 24 or 30000/1001.",
+        show_default="24",
+        rich_help_panel=PICTURE,
     ),
 ]
-Seed = Annotated[int, typer.Option(help="Another seed makes another film of the same song.")]
+Seed = Annotated[
+    int,
+    typer.Option(
+        metavar="NUMBER",
+        help="Another seed makes another film of the same song.",
+        rich_help_panel=FILM,
+    ),
+]
 Style = Annotated[
     str,
-    typer.Option(metavar="TEXT", help='How it should look, such as "rainy, melancholic, neon".'),
+    typer.Option(
+        metavar="TEXT",
+        help='How it should look, such as "rainy, melancholic, neon".',
+        show_default="what the song suggests",
+        rich_help_panel=FILM,
+    ),
 ]
+Document = Annotated[
+    Path | None,
+    typer.Option(
+        "--json", metavar="FILE", help="Write all of it; - prints it.", rich_help_panel=OUTPUT
+    ),
+]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"soundsight {metadata.version('soundsight')}")
+        raise typer.Exit
 
 
 @app.callback()
@@ -54,6 +118,7 @@ def setup(
         Path | None,
         typer.Option(
             envvar="SOUNDSIGHT_STATE_DIR",
+            metavar="FOLDER",
             help="Where jobs, clips and logs are kept.",
             show_default="$XDG_STATE_HOME/soundsight",
         ),
@@ -66,13 +131,17 @@ def setup(
             help="Use the suite behind this gateway instead of one on this machine.",
         ),
     ] = None,
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", callback=_version, is_eager=True),
+    ] = False,
 ) -> None:
     """Keeps what all commands share."""
     folder = StateFolder((state_dir or default_state_folder()).expanduser().absolute())
     context.obj = commands.Session(state=folder, gateway=gateway)
 
 
-@app.command()
+@app.command(rich_help_panel=MAKE)
 def render(
     context: typer.Context,
     song: Song,
@@ -82,68 +151,85 @@ def render(
             "-o",
             "--output",
             metavar="VIDEO",
-            help="The video. [default: SONG's name.mp4]",
+            help="The video.",
+            show_default="SONG's name.mp4",
+            rich_help_panel=OUTPUT,
         ),
     ] = None,
-    width: Annotated[int | None, typer.Option(help="Width in pixels. [default: 1280]")] = None,
-    height: Annotated[int | None, typer.Option(help="Height in pixels. [default: 720]")] = None,
+    width: Width = None,
+    height: Height = None,
     fps: Fps = None,
     seed: Seed = 0,
     style: Style = "",
-    quality: Annotated[str, typer.Option(help=" | ".join(QUALITIES))] = "standard",
+    quality: Annotated[
+        str,
+        typer.Option(
+            metavar="|".join(QUALITIES),
+            help="How much care is taken.",
+            autocompletion=_qualities,
+            rich_help_panel=PICTURE,
+        ),
+    ] = "standard",
     start: Start = None,
     end: End = None,
+    timings: Annotated[
+        bool,
+        typer.Option("--timings", help="Print what each stage took.", rich_help_panel=OUTPUT),
+    ] = False,
     quiet: Quiet = False,
 ) -> None:
     """Render SONG into a music video.
 
-    The same command after Ctrl-C or a crash goes on where it stopped: finished
-    scenes are kept. Examples:
+    The same command after Ctrl-C or a crash goes on where it stopped: finished scenes are kept.
 
+    \b
+    Examples:
       soundsight render song.mp3 -o video.mp4
-
-      soundsight render song.ogg --width 720 --height 1280 --fps 30 --style "snow, calm"
-
+      soundsight render song.ogg --width 720 --height 1280 --fps 30
+      soundsight render song.mp3 --style "snow, calm" --seed 7
       soundsight render song.flac --from 1:02 --to 1:32 --quality draft
     """
-    _check_quality(quality)
-    commands.run(
-        commands.render(
-            context.obj,
-            song,
-            output or Path(song.stem + ".mp4"),
-            VideoOptions(width, height, fps, seed, style, quality, start, end),
-            quiet=quiet,
-        )
-    )
+    options = VideoOptions(width, height, fps, seed, style, quality, start, end)
+    video = output or Path(song.stem + ".mp4")
+    run(commands.render(context.obj, song, video, options, quiet=quiet, show_timings=timings))
 
 
-@app.command()
+@app.command(rich_help_panel=MAKE)
 def analyze(
     context: typer.Context,
     song: Song,
-    json: Annotated[
-        Path | None,
-        typer.Option("--json", metavar="FILE", help="Write all of it; - prints it."),
-    ] = None,
+    json: Document = None,
     start: Start = None,
     end: End = None,
     quiet: Quiet = False,
 ) -> None:
-    """Listen to SONG and tell what is in it: tempo, beats, key, sections, tags, mood."""
-    commands.run(
-        commands.analyze(context.obj, song, json, VideoOptions(start=start, end=end), quiet=quiet)
-    )
+    """Listen to SONG and tell what is in it: tempo, beats, key, sections, tags, mood.
+
+    \b
+    Examples:
+      soundsight analyze song.mp3
+      soundsight analyze song.mp3 --json analysis.json
+      soundsight analyze song.mp3 --quiet --json - | jq .rhythm.tempo_bpm
+    """
+    options = VideoOptions(start=start, end=end)
+    run(commands.analyze(context.obj, song, json, options, quiet=quiet))
 
 
-@app.command()
+@app.command(rich_help_panel=MAKE)
 def storyboard(
     context: typer.Context,
     song: Song,
-    json: Annotated[
-        Path | None,
-        typer.Option("--json", metavar="FILE", help="Write all of it; - prints it."),
-    ] = None,
+    json: Document = None,
+    stats: Annotated[
+        bool,
+        typer.Option(
+            "--stats",
+            help="Print how it is cut: lengths of shots, cuts on the beat.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = False,
+    width: Width = None,
+    height: Height = None,
     fps: Fps = None,
     seed: Seed = 0,
     style: Style = "",
@@ -151,12 +237,22 @@ def storyboard(
     end: End = None,
     quiet: Quiet = False,
 ) -> None:
-    """Write the storyboard of SONG without filming it."""
-    options = VideoOptions(fps=fps, seed=seed, style=style, start=start, end=end)
-    commands.run(commands.storyboard(context.obj, song, json, options, quiet=quiet))
+    """Write the storyboard of SONG without filming it.
+
+    With the options of a render it is the storyboard of that render.
+
+    \b
+    Examples:
+      soundsight storyboard song.mp3
+      soundsight storyboard song.mp3 --style "snow, calm" --seed 7
+      soundsight storyboard song.mp3 --json storyboard.json
+      soundsight storyboard song.mp3 --stats
+    """
+    options = VideoOptions(width, height, fps, seed, style, start=start, end=end)
+    run(commands.storyboard(context.obj, song, json, options, quiet=quiet, show_stats=stats))
 
 
-@app.command()
+@app.command(rich_help_panel=CARE)
 def serve(
     context: typer.Context,
     listen: Annotated[
@@ -169,16 +265,72 @@ def serve(
     ] = None,
     until_idle: Annotated[bool, typer.Option("--until-idle", hidden=True)] = False,
 ) -> None:
-    """Run the whole suite on this machine until Ctrl-C."""
-    commands.run(commands.serve(context.obj, listen, until_idle=until_idle))
+    """Run the whole suite on this machine until Ctrl-C.
+
+    Commands on the same state folder use it instead of starting one of their own.
+
+    \b
+    Examples:
+      soundsight serve
+      soundsight serve --listen 127.0.0.1:8443
+    """
+    run(commands.serve(context.obj, listen, until_idle=until_idle), stopped="stopped")
 
 
-@app.command()
+@app.command(rich_help_panel=CARE)
 def info(context: typer.Context) -> None:
-    """Tell which services answer, what they can do, their models and licences."""
-    commands.run(commands.info(context.obj))
+    """Tell which services answer, what they can do, their models and licences.
+
+    \b
+    Examples:
+      soundsight info
+      soundsight --gateway render.example.org:8443 info
+    """
+    run(commands.info(context.obj), stopped="stopped")
 
 
-def _check_quality(quality: str) -> None:
-    if quality not in QUALITIES:
-        raise typer.BadParameter(f"--quality takes {', '.join(QUALITIES)}; not {quality!r}")
+@app.command(rich_help_panel=CARE)
+def clean(
+    context: typer.Context,
+    older_than: Annotated[
+        float | None,
+        typer.Option(
+            metavar="DAYS", min=0, help="Keep what was made or used in the last DAYS days."
+        ),
+    ] = None,
+    everything: Annotated[
+        bool,
+        typer.Option("--all", help="Remove everything, unfinished renders and jobs too."),
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", "-n", help="Only tell what would be removed.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Free space in the state folder: remove what no unfinished render needs.
+
+    Videos that were written elsewhere stay. A render whose clips were removed can be made again.
+
+    \b
+    Examples:
+      soundsight clean --dry-run
+      soundsight clean --older-than 30
+      soundsight clean --all --yes
+    """
+
+    if everything and older_than is not None:
+        raise typer.BadParameter("--all removes everything, --older-than does not; choose one")
+    state: StateFolder = context.obj.state
+    since_s = None if older_than is None else time.time() - older_than * DAY_S
+    sweep = commands.Sweep(state, everything, since_s)
+    planned = run(commands.plan_clean(sweep), stopped="stopped; nothing was removed")
+    if dry_run or not planned.items:
+        return
+    if not yes:
+        if not sys.stdin.isatty():
+            fail("clean asks before it removes; say --yes where nobody can answer", MISTYPED)
+        # Outside of the event loop, which would keep Ctrl-C from ending the question.
+        if not typer.confirm("Remove all this?"):
+            print("nothing was removed")
+            return
+    run(commands.clean(sweep, planned), stopped="stopped; the same command goes on")

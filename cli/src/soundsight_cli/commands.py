@@ -2,45 +2,41 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
 import sys
-import time
-from collections.abc import AsyncIterator, Coroutine, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
 
 import grpc
+from rich.console import Console
 
-from soundsight.common.v1.common_pb2 import ArtifactRef
 from soundsight.common.v1.implementation_pb2 import GetInfoRequest, GetInfoResponse
 from soundsight.common.v1.implementation_pb2_grpc import ImplementationServiceStub
-from soundsight.render.v1.resources_pb2 import Render, RenderGoal, RenderState
-from soundsight_cli import summaries
+from soundsight.render.v1.resources_pb2 import RenderGoal, RenderState
+from soundsight_cli import cleaning, closing, summaries, timings
 from soundsight_cli.display import Display, duration, open_display, size
-from soundsight_cli.spec import BadOption, VideoOptions, option_for, render_spec
-from soundsight_cli.state import StateFolder
-from soundsight_cli.suite import suite_in_use
+from soundsight_cli.files import check_output, check_song
+from soundsight_cli.jobs import read_jobs
+from soundsight_cli.rendering import render_song
+from soundsight_cli.spec import VideoOptions
+from soundsight_cli.state import StateFolder, store_cap_bytes
+from soundsight_cli.suite import suite_in_use, suite_resting
 from soundsight_cli.supervisor import SuiteError, Supervisor
 from soundsight_client import Client
 from soundsight_kit.channels import open_channel
-from soundsight_kit.errors import SoundsightError, error_from_rpc, error_from_status
+from soundsight_kit.errors import error_from_rpc
 
 PROJECT = "projects/default"
 """A machine of one's own has one project."""
 
-UPLOAD_SHARE = 0.02
-"""Share of the bar that the upload takes; the rest is the render's own fraction."""
+DOWNLOAD_SHARE = 0.01
+"""Share of the bar that fetching the video takes."""
 
 ANSWER_TIMEOUT_S = 10.0
 """A service says what it is at once or not at all."""
 
 STANDARD_OUTPUT = Path("-")
-
-INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells expect it."""
 
 
 @dataclass(frozen=True)
@@ -52,48 +48,70 @@ class Session:
     """The gateway of a suite elsewhere; None for one on this machine."""
 
 
-def run(work: Coroutine[Any, Any, None]) -> None:
-    """Runs a command to its end; whatever goes wrong becomes one line and an exit code."""
-    try:
-        asyncio.run(_stoppable(work))
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        _fail("stopped; the same command goes on where this one stopped", INTERRUPTED)
-    except BadOption as error:
-        _fail(str(error), 2)
-    except SoundsightError as error:
-        _fail(_describe(error), 1)
-    except grpc.RpcError as error:
-        _fail(_describe(error_from_rpc(error)), 1)
-    except SuiteError as error:
-        _fail(str(error), 1)
-    except OSError as error:
-        named = f"{error.filename}: " if error.filename else ""
-        _fail(f"{named}{error.strerror or error}", 1)
+@dataclass(frozen=True)
+class Sweep:
+    """What `clean` was asked for."""
+
+    state: StateFolder
+    everything: bool
+    """Whether the job store goes as well."""
+    unused_since_s: float | None
+    """Keeps what was used after this moment (seconds since 1970)."""
+
+    def plan(self) -> cleaning.Plan:
+        """Returns what may go at this moment."""
+        if self.everything:
+            return cleaning.plan_all(self.state)
+        jobs = read_jobs(self.state.database)
+        return cleaning.plan(self.state, jobs, unused_since_s=self.unused_since_s)
 
 
 async def render(
-    session: Session, song: Path, output: Path, options: VideoOptions, *, quiet: bool
+    session: Session,
+    song: Path,
+    output: Path,
+    options: VideoOptions,
+    *,
+    quiet: bool,
+    show_timings: bool = False,
 ) -> None:
     """Renders a song into a video file."""
-    _check_song(song)
-    _check_output(output, song)
+    check_song(song)
+    check_output(output, song)
+    cap_bytes = store_cap_bytes()
+    stopwatch = timings.Stopwatch()
     display = open_display(quiet=quiet)
-    began = time.monotonic()
     try:
         async with _client(session, display) as client:
-            done = await _render(client, song, options, RenderGoal.RENDER_GOAL_VIDEO, display)
-            display.step("fetching the video", 1.0)
-            await client.download(done.outputs.video, output)
+            stopwatch.lap(timings.STARTING)
+            goal = RenderGoal.RENDER_GOAL_VIDEO
+            done = await render_song(client, song, options, goal, display, stopwatch)
+            storyboard = await client.get_storyboard(done.ended.name)
+            await client.download(
+                done.ended.outputs.video,
+                output,
+                lambda got, of: display.step(
+                    f"{timings.FETCHING}: {size(got)} of {size(of)}", 1 - DOWNLOAD_SHARE
+                ),
+            )
+            stopwatch.lap(timings.FETCHING)
+            display.step("done", 1.0)
     finally:
         display.close()
-    if not quiet:
-        taken = duration(time.monotonic() - began)
-        file_size = size(done.outputs.video.size_bytes)
-        print(f"{output}: {summaries.video(done)}, {file_size}, made in {taken}")
-        for note in done.notes:
-            print(f"note: {note}")
-        if session.gateway is None:
-            print(f"clips, storyboard and logs: {session.state.root}")
+    over = done.found.state == RenderState.RENDER_STATE_SUCCEEDED
+    if show_timings:
+        stages = timings.stages(stopwatch.laps, done.found, done.ended, storyboard)
+        if over:
+            print("rendered before; its stages took then:")
+        print("\n".join(timings.table(stages)), end="\n" if quiet else "\n\n")
+    if quiet:
+        return
+    again = closing.storyboard_command(song, options)
+    made = duration(stopwatch.elapsed_s) + (" (rendered before)" if over else "")
+    rows = closing.rows(output, done.ended, storyboard, made_in=made, again=again)
+    if session.gateway is None:
+        rows += _kept(session.state, cap_bytes)
+    closing.show(rows, Console(highlight=False))
 
 
 async def analyze(
@@ -106,9 +124,9 @@ async def analyze(
 ) -> None:
     """Analyses a song."""
     goal = RenderGoal.RENDER_GOAL_ANALYSIS
-    document = await _document(session, song, json, options, goal, quiet=quiet)
+    found = await _documents(session, song, json, options, goal, quiet=quiet)
     if json is None:
-        print(summaries.analysis(document))
+        print(summaries.analysis(found.analysis))
 
 
 async def storyboard(
@@ -118,12 +136,22 @@ async def storyboard(
     options: VideoOptions,
     *,
     quiet: bool,
+    show_stats: bool = False,
 ) -> None:
     """Writes a song's storyboard."""
     goal = RenderGoal.RENDER_GOAL_STORYBOARD
-    document = await _document(session, song, json, options, goal, quiet=quiet)
+    found = await _documents(session, song, json, options, goal, quiet=quiet)
     if json is None:
-        print(summaries.storyboard(document))
+        print(summaries.storyboard(found.storyboard))
+    if show_stats:
+        # Brings numpy, which no other command needs.
+        from soundsight_cli import stats
+
+        if json is None:
+            print()
+        # Where the document is printed, nothing else may be.
+        console = Console(highlight=False, stderr=json == STANDARD_OUTPUT)
+        stats.show(stats.grids(found.analysis, found.storyboard), console)
 
 
 async def serve(session: Session, listen: str | None, *, until_idle: bool) -> None:
@@ -141,6 +169,29 @@ async def info(session: Session) -> None:
     print(f"state folder: {session.state.root}")
 
 
+async def plan_clean(sweep: Sweep) -> cleaning.Plan:
+    """Tells what would be removed from a state folder, and returns it."""
+    state = sweep.state
+    if not state.root.exists():
+        print(f"nothing to remove: there is no folder {state.root}")
+        return cleaning.Plan((), 0)
+    cleaning.check_state_folder(state)
+    async with suite_resting(state, _tell):
+        planned = sweep.plan()
+    print("\n".join(summaries.plan(planned, state.root)))
+    return planned
+
+
+async def clean(sweep: Sweep, planned: cleaning.Plan) -> None:
+    """Removes what was planned, unless it has come to be needed since."""
+    told = {item.paths for item in planned.items}
+    async with suite_resting(sweep.state, _tell):
+        cleaning.check_state_folder(sweep.state)
+        items = [item for item in sweep.plan().items if item.paths in told]
+        cleaning.remove(sweep.state, items)
+    print(f"freed {size(sum(item.size_bytes for item in items))}")
+
+
 async def _describe_all(targets: Mapping[str, str]) -> dict[str, GetInfoResponse | str]:
     """Asks each service what it is; one that does not answer gives the reason instead."""
     answers: dict[str, GetInfoResponse | str] = {}
@@ -154,7 +205,16 @@ async def _describe_all(targets: Mapping[str, str]) -> dict[str, GetInfoResponse
     return answers
 
 
-async def _document(
+@dataclass(frozen=True)
+class _Documents:
+    """What a render without a video leaves, as protobuf JSON."""
+
+    analysis: bytes
+    storyboard: bytes
+    """Empty when only the analysis was asked for."""
+
+
+async def _documents(
     session: Session,
     song: Path,
     json: Path | None,
@@ -162,116 +222,68 @@ async def _document(
     goal: RenderGoal.ValueType,
     *,
     quiet: bool,
-) -> bytes:
-    """Goes as far as `goal`, writes the resulting JSON document where asked, returns it."""
-    _check_song(song)
+) -> _Documents:
+    """Goes as far as `goal`, writes the resulting JSON document where asked, returns all of them."""
+    check_song(song)
     if json is not None and json != STANDARD_OUTPUT:
-        _check_output(json, song)
+        check_output(json, song)
     display = open_display(quiet=quiet)
     try:
         async with _client(session, display) as client:
-            done = await _render(client, song, options, goal, display)
+            done = await render_song(client, song, options, goal, display, timings.Stopwatch())
+            outputs = done.ended.outputs
             analysis_only = goal == RenderGoal.RENDER_GOAL_ANALYSIS
-            outputs = done.outputs
-            document = await client.read(outputs.analysis if analysis_only else outputs.storyboard)
+            found = _Documents(
+                await client.read(outputs.analysis),
+                b"" if analysis_only else await client.read(outputs.storyboard),
+            )
+            display.step("done", 1.0)
     finally:
         display.close()
     if json is not None:
+        document = found.analysis if analysis_only else found.storyboard
         _write_document(json, document, quiet=quiet)
-    return document
-
-
-async def _render(
-    client: Client,
-    song: Path,
-    options: VideoOptions,
-    goal: RenderGoal.ValueType,
-    display: Display,
-) -> Render:
-    """Uploads the song, starts its render and watches it to its end.
-
-    A cancelled wait (Ctrl-C) cancels the render; what is finished stays for the next time.
-    """
-    render_spec(ArtifactRef(), options, goal)  # Bad options are told before anything is sent.
-    uploaded = await client.upload(
-        song,
-        lambda done, total: display.step("sending the song", UPLOAD_SHARE * done / total),
-    )
-    started = await client.ensure_render(render_spec(uploaded, options, goal))
-    try:
-        await _watch(client, started.name, display)
-    except asyncio.CancelledError:
-        with suppress(SoundsightError, grpc.RpcError, TimeoutError):
-            await asyncio.wait_for(asyncio.shield(client.cancel_render(started.name)), 10)
-        raise
-    ended = await client.get_render(started.name)
-    if ended.state == RenderState.RENDER_STATE_FAILED:
-        raise error_from_status(ended.error)
-    if ended.state == RenderState.RENDER_STATE_CANCELLED:
-        raise SuiteError("the render was cancelled by another command")
-    return ended
-
-
-async def _watch(client: Client, name: str, display: Display) -> None:
-    """Shows a render's events until its final one."""
-    what = "waiting"
-    fraction = UPLOAD_SHARE
-    async for event in client.watch_render(name):
-        if event.HasField("progress"):
-            moved = event.progress
-            fraction = UPLOAD_SHARE + (1 - UPLOAD_SHARE) * moved.fraction
-            counted = summaries.counted(moved.progress)
-            display.step(f"{what}: {counted}" if counted else what, fraction, moved.remaining_s)
-        elif event.HasField("state_change") and not event.state_change.HasField("scene"):
-            what = summaries.STATES[event.state_change.state]
-            display.step(what, fraction)
+    return found
 
 
 @asynccontextmanager
 async def _client(session: Session, display: Display) -> AsyncIterator[Client]:
     if session.gateway is not None:
+        display.step(f"asking the gateway at {session.gateway}", 0.0)
+        answer = (await _describe_all({"gateway": session.gateway}))["gateway"]
+        if isinstance(answer, str):
+            raise SuiteError(
+                f"no gateway answers at {session.gateway} ({answer}); check --gateway, or leave "
+                "it out to use a suite on this machine"
+            )
         async with Client(session.gateway, project=PROJECT) as client:
             yield client
         return
+
+    def tell(line: str) -> None:
+        display.step(line, 0.0)
+
     async with (
-        suite_in_use(session.state, display.say) as suite,
+        suite_in_use(session.state, tell) as suite,
         Client(suite.gateway, project=PROJECT) as client,
     ):
         yield client
 
 
-async def _stoppable(work: Coroutine[Any, Any, None]) -> None:
-    """Runs work so that Ctrl-C and SIGTERM stop it, even in a shell's background."""
-    task = asyncio.current_task()
-    assert task is not None
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-    await work
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr)
 
 
-def _check_song(song: Path) -> None:
-    if not song.exists():
-        raise SuiteError(f"{song} does not exist")
-    if not song.is_file():
-        raise SuiteError(f"{song} is not a file")
-    if song.stat().st_size == 0:
-        raise SuiteError(f"{song} is empty")
-
-
-def _check_output(output: Path, song: Path) -> None:
-    """Refuses an output that could not be written, before the work rather than after it."""
-    if output.is_dir():
-        raise SuiteError(f"{output} is a folder; name a file")
-    if output.exists() and output.samefile(song):
-        raise SuiteError(f"{output} is the song itself; choose another output")
-    if not output.absolute().parent.is_dir():
-        raise SuiteError(f"the folder {output.absolute().parent} does not exist")
-    # Opened for appending: an existing file keeps its content until there is a new one.
-    existed = output.exists()
-    with output.open("ab"):
-        pass
-    if not existed:
-        output.unlink()
+def _kept(state: StateFolder, cap_bytes: float) -> list[closing.Row]:
+    """Where things are kept, and a gentle word when they became many."""
+    used_bytes = cleaning.size_of(state.root)
+    rows = [("kept in", f"{state.root}, {size(used_bytes)}")]
+    if used_bytes > cap_bytes:
+        limit = size(round(cap_bytes))
+        rows.append(
+            ("space", f"that is more than {limit}; `soundsight clean` frees what is not needed")
+        )
+    return rows
 
 
 def _write_document(destination: Path, document: bytes, *, quiet: bool) -> None:
@@ -281,15 +293,3 @@ def _write_document(destination: Path, document: bytes, *, quiet: bool) -> None:
     destination.write_bytes(document)
     if not quiet:
         print(f"{destination}: {size(len(document))}")
-
-
-def _describe(error: SoundsightError) -> str:
-    """Returns one line: the options at fault by the names they were typed as."""
-    if error.field_violations:
-        return "; ".join(f"{option_for(path)}: {why}" for path, why in error.field_violations)
-    return error.message
-
-
-def _fail(message: str, code: int) -> NoReturn:
-    print(f"soundsight: {' '.join(message.split())}", file=sys.stderr)
-    raise SystemExit(code)

@@ -59,6 +59,8 @@ def render_spec(song: ArtifactRef, options: VideoOptions, goal: RenderGoal.Value
     Raises:
         BadOption: for a value that no spec can hold.
     """
+    if options.quality not in QUALITIES:
+        raise BadOption(f"--quality takes {', '.join(QUALITIES)}; not {options.quality!r}")
     spec = RenderSpec(song=song, goal=goal, quality=QUALITIES[options.quality])
     _assign("--seed", "a whole number from 0 to 2^63 - 1", spec, "seed", options.seed)
     spec.brief.style = options.style

@@ -14,6 +14,11 @@ from pathlib import Path
 
 import platformdirs
 
+from soundsight_cli.spec import BadOption
+
+STORE_CAP_GB = 20
+"""A state folder larger than this is worth a word."""
+
 
 @dataclass(frozen=True)
 class SuiteRecord:
@@ -23,6 +28,9 @@ class SuiteRecord:
     """gRPC target of each service by its name, such as `unix:/tmp/soundsight-x/gateway.sock`."""
     pid: int
     """Process id of the supervisor."""
+    stays: bool = False
+    """Whether it runs until it is told to end, as `soundsight serve` does, rather than until no
+    command uses it."""
 
     @property
     def gateway(self) -> str:
@@ -103,3 +111,19 @@ def default_state_folder() -> Path:
     """Returns `$SOUNDSIGHT_STATE_DIR`, or the folder that the XDG specification names."""
     chosen = os.environ.get("SOUNDSIGHT_STATE_DIR")
     return Path(chosen) if chosen else platformdirs.user_state_path("soundsight")
+
+
+def store_cap_bytes() -> float:
+    """Returns how large a state folder may become before a render says so.
+
+    Raises:
+        BadOption: when `$SOUNDSIGHT_STORE_CAP_GB` is no size.
+    """
+    text = os.environ.get("SOUNDSIGHT_STORE_CAP_GB", "").strip() or str(STORE_CAP_GB)
+    try:
+        cap_gb = float(text)
+    except ValueError:
+        cap_gb = -1.0
+    if not cap_gb >= 0:
+        raise BadOption(f"SOUNDSIGHT_STORE_CAP_GB takes a number of gigabytes; not {text!r}")
+    return cap_gb * 1e9

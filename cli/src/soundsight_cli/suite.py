@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -17,6 +18,12 @@ from soundsight_cli.state import StateFolder, SuiteRecord
 from soundsight_cli.supervisor import START_TIMEOUT_S, SuiteError
 
 POLL_S = 0.05
+
+LOOK_S = 1.0
+"""How often a command looks whether its suite still runs."""
+
+REST_TIMEOUT_S = 20.0
+"""A suite that nobody uses has ended by then."""
 
 
 @asynccontextmanager
@@ -40,7 +47,76 @@ async def suite_in_use(
             "choose another with --state-dir or SOUNDSIGHT_STATE_DIR"
         ) from error
     with locks.shared(state.lease):
-        yield await _find_or_start(state, tell)
+        suite = await _find_or_start(state, tell)
+        async with _while_it_runs(state, suite):
+            yield suite
+
+
+@asynccontextmanager
+async def suite_resting(state: StateFolder, tell: Callable[[str], None]) -> AsyncIterator[None]:
+    """Holds the folder while no suite runs on it, waiting for one that is about to end.
+
+    Raises:
+        SuiteError: when a suite is running and will go on to.
+    """
+    deadline = time.monotonic() + REST_TIMEOUT_S
+    told = False
+    while True:
+        with locks.exclusive_if_free(state.lock) as resting:
+            if resting:
+                yield
+                return
+        record = state.read_record()
+        with locks.exclusive_if_free(state.lease) as unused:
+            pass
+        if not unused or (record is not None and record.stays) or time.monotonic() > deadline:
+            process = f" (process {record.pid})" if record is not None else ""
+            how = (
+                "stop `soundsight serve` first"
+                if record is not None and record.stays
+                else "try again when its commands have ended"
+            )
+            raise SuiteError(f"a suite is running on {state.root}{process}; {how}")
+        if not told:
+            tell("waiting for the suite to end")
+            told = True
+        await asyncio.sleep(POLL_S)
+
+
+@asynccontextmanager
+async def _while_it_runs(state: StateFolder, suite: SuiteRecord) -> AsyncIterator[None]:
+    """Stops what runs in its block when the suite ends: nobody would ever answer it.
+
+    Not for a suite at a port: whoever starts it again there finds those who still wait.
+
+    Raises:
+        SuiteError: with the suite's reason, when it ended.
+    """
+    if not suite.gateway.startswith("unix:"):
+        yield
+        return
+    block = asyncio.current_task()
+    assert block is not None
+    ended = False
+
+    async def look() -> None:
+        nonlocal ended
+        while not ended:
+            await asyncio.sleep(LOOK_S)
+            with locks.exclusive_if_free(state.lock) as nobody_runs:
+                ended = nobody_runs or state.read_record() != suite
+        block.cancel()
+
+    looking = asyncio.create_task(look())
+    try:
+        yield
+    except asyncio.CancelledError:
+        if ended and block.uncancel() == 0:
+            words = "the suite was ended" if suite.stays else _last_words(state)
+            raise SuiteError(f"{words}; give the command again to go on") from None
+        raise
+    finally:
+        looking.cancel()
 
 
 async def _find_or_start(state: StateFolder, tell: Callable[[str], None]) -> SuiteRecord:
@@ -87,4 +163,6 @@ def _start(state: StateFolder) -> subprocess.Popen[bytes]:
 
 def _last_words(state: StateFolder) -> str:
     lines = (state.logs / "supervisor.log").read_text(errors="replace").strip().splitlines()
-    return lines[-1].removeprefix("soundsight: ") if lines else f"it ended; see {state.logs}"
+    if not lines or "serving on" in lines[-1]:
+        return f"the suite ended without a word; see {state.logs}"
+    return lines[-1].removeprefix("soundsight: ")

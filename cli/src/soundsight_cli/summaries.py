@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from google.protobuf import json_format
 
 from soundsight.analyzer.v1.analysis_pb2 import Mode, SectionFunction, SongAnalysis
 from soundsight.common.v1.common_pb2 import FrameRate, Progress
 from soundsight.common.v1.implementation_pb2 import GetInfoResponse
-from soundsight.render.v1.resources_pb2 import Render, RenderState
+from soundsight.render.v1.resources_pb2 import RenderState
 from soundsight.scenewriter.v1.storyboard_pb2 import Storyboard
-from soundsight_cli.display import duration
+from soundsight_cli.cleaning import Plan
+from soundsight_cli.display import duration, size
 
 STATES: Mapping[int, str] = {
     RenderState.RENDER_STATE_QUEUED: "waiting",
@@ -28,23 +30,16 @@ STATES: Mapping[int, str] = {
 }
 
 
-def counted(progress: Progress) -> str:
-    """Returns how far a stage is: its message, or such as `film 120 of 1080`."""
+def counted(progress: Progress, scenes_done: int = 0, scenes: int = 0) -> str:
+    """Returns how far a stage is: its message, or such as `join 120 of 1080`; while scenes are
+    filmed such as `2 of 9 scenes, frame 120 of 1080`."""
     if progress.message:
         return progress.message
+    if progress.stage == "film" and progress.total:
+        of_scenes = f"{scenes_done} of {scenes} scenes, " if scenes else ""
+        return f"{of_scenes}frame {progress.done} of {progress.total}"
     how_far = f" {progress.done} of {progress.total}" if progress.total else ""
     return progress.stage + how_far
-
-
-def video(render: Render) -> str:
-    """Returns what a finished video is, such as `1280x720, 24 fps, 45 s, 14 scenes`."""
-    scenes = len(render.scenes)
-    reused = sum(scene.reused for scene in render.scenes)
-    kept = f" ({reused} kept from before)" if reused else ""
-    size = render.outputs.resolution
-    rate = render.outputs.frame_rate
-    length = duration(render.outputs.duration_s)
-    return f"{size.width}x{size.height}, {_rate(rate)} fps, {length}, {scenes} scenes{kept}"
 
 
 def analysis(document: bytes) -> str:
@@ -91,6 +86,18 @@ def storyboard(document: bytes) -> str:
     return "\n".join(lines)
 
 
+def plan(planned: Plan, folder: Path) -> list[str]:
+    """Returns what would be removed from a state folder, a line per kind, and how much stays."""
+    rows = planned.by_kind()
+    left_bytes = planned.present_bytes - planned.freed_bytes
+    if not rows:
+        return [f"nothing to remove: {folder} has {size(left_bytes)}, all of it needed"]
+    rows.append(("in all", sum(number for _, number, _ in rows), planned.freed_bytes))
+    width = max(len(kind) for kind, _, _ in rows)
+    lines = [f"{kind:<{width}}  {number:>6}  {size(freed):>9}" for kind, number, freed in rows]
+    return [f"to be removed from {folder}:", *lines, f"{size(left_bytes)} stay"]
+
+
 def implementations(answers: Mapping[str, GetInfoResponse | str]) -> str:
     """Returns what each service is; a service that does not answer is named with the reason."""
     lines = []
@@ -105,7 +112,8 @@ def implementations(answers: Mapping[str, GetInfoResponse | str]) -> str:
     return "\n".join(lines)
 
 
-def _rate(rate: FrameRate) -> str:
+def frame_rate(rate: FrameRate) -> str:
+    """Returns frames per second, such as `24` or `29.970`."""
     return str(rate.num) if rate.den == 1 else f"{rate.num / rate.den:.3f}"
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
+import json
 import os
 import shutil
 import signal
@@ -98,7 +99,7 @@ class _Service:
     def last_words(self) -> str:
         """Returns the last line of the log, and where to read more."""
         lines = self.log.read_text(errors="replace").strip().splitlines()
-        return f"{lines[-1] if lines else 'no reason given'} (see {self.log})"
+        return f"{_plain(lines[-1]) if lines else 'no reason given'} (see {self.log})"
 
     async def stop(self) -> None:
         """Asks the process to end, and ends it when it does not."""
@@ -111,6 +112,17 @@ class _Service:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
             await self.process.wait()
+
+
+def _plain(line: str) -> str:
+    """Returns what a line of a log says: services write JSON, what breaks them often does not."""
+    try:
+        said = json.loads(line)
+        reasons = [said[key] for key in ("why", "error", "exception") if said.get(key)]
+        last = [str(reason).strip().splitlines()[-1] for reason in reasons[:1]]
+        return ": ".join([said["event"], *last])
+    except (ValueError, TypeError, KeyError, AttributeError, IndexError):
+        return line
 
 
 def _end_with_parent() -> None:
@@ -140,12 +152,13 @@ class Supervisor:
         Raises:
             SuiteError: when another suite uses the folder, or a service cannot be kept up.
         """
+        self._state.create()
         with locks.exclusive_if_free(self._state.lock) as ours:
             if not ours:
                 raise SuiteError(f"a suite already runs on {self._state.root}")
             self._state.forget_record()
             shutil.rmtree(self._state.scratch, ignore_errors=True)
-            self._state.create()
+            self._state.scratch.mkdir()
             # Not below the state folder: a socket's path has at most 107 bytes.
             with tempfile.TemporaryDirectory(prefix="soundsight-", dir=_socket_root()) as sockets:
                 services = self._services(Path(sockets))
@@ -163,7 +176,11 @@ class Supervisor:
         await _first(told.wait(), asyncio.gather(*(service.serving() for service in services)))
         if told.is_set():
             return
-        record = SuiteRecord({service.name: service.target for service in services}, os.getpid())
+        record = SuiteRecord(
+            {service.name: service.target for service in services},
+            os.getpid(),
+            stays=not self._until_idle,
+        )
         self._state.write_record(record)
         print(f"soundsight: serving on {record.gateway}", flush=True)
         reasons_to_end: list[Awaitable[Any]] = [

@@ -1,0 +1,53 @@
+"""A file that cannot be used is told of before any work, with what to do instead."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from soundsight_cli.files import check_output, check_song
+from soundsight_cli.supervisor import SuiteError
+
+
+def test_a_song_that_is_not_there_is_looked_for(tmp_path: Path) -> None:
+    """A mistyped name is answered with the song that was probably meant."""
+    (tmp_path / "first-light.flac").write_bytes(b"x")
+    with pytest.raises(SuiteError, match=r"did you mean .*first-light\.flac\?"):
+        check_song(tmp_path / "frist-light.flac")
+    with pytest.raises(SuiteError, match="check its name"):
+        check_song(tmp_path / "zzz.mp3")
+    with pytest.raises(SuiteError, match="nor does the folder"):
+        check_song(tmp_path / "nowhere" / "song.mp3")
+
+
+def test_a_folder_is_no_song(tmp_path: Path) -> None:
+    """A folder in a song's place is answered with a song in it; an empty file is refused."""
+    (tmp_path / "one.ogg").write_bytes(b"")
+    with pytest.raises(SuiteError, match=r"not a file; name a song in it, such as .*one\.ogg"):
+        check_song(tmp_path)
+    with pytest.raises(SuiteError, match="empty"):
+        check_song(tmp_path / "one.ogg")
+
+
+def test_an_output_that_cannot_be_is_refused(tmp_path: Path) -> None:
+    """A missing folder, a folder and the song itself are no outputs; each comes with a way out."""
+    song = tmp_path / "song.mp3"
+    song.write_bytes(b"x")
+    with pytest.raises(SuiteError, match="mkdir -p"):
+        check_output(tmp_path / "no such folder" / "video.mp4", song)
+    with pytest.raises(SuiteError, match=r"such as .*song\.mp4"):
+        check_output(tmp_path, song)
+    with pytest.raises(SuiteError, match="song itself; choose another"):
+        check_output(song, song)
+
+
+def test_checking_an_output_leaves_no_trace(tmp_path: Path) -> None:
+    """What was there keeps its content; what was not is still not."""
+    song, video = tmp_path / "song.mp3", tmp_path / "video.mp4"
+    song.write_bytes(b"x")
+    check_output(video, song)
+    assert not video.exists()
+    video.write_bytes(b"old")
+    check_output(video, song)
+    assert video.read_bytes() == b"old"
