@@ -69,6 +69,17 @@ bench: $(DEV) $(filter $(EXAMPLE),$(SONG)) ## Print where the time of a render g
 bench-worlds: $(DEV) ## Print what each world of the built-in renderer costs per frame
 	$(BIN)/python bench/worlds.py
 
+# Both documents are kept in out/film, with a contact sheet; BURST=12.5 makes the sheet 12 frames in
+# a row from there.
+.PHONY: bench-film
+bench-film: $(DEV) $(filter $(EXAMPLE),$(SONG)) ## Measure a finished video: make bench-film VIDEO=video.mp4 SONG=song.mp3
+	@test -n "$(VIDEO)" || { echo "name the video: make bench-film VIDEO=video.mp4 SONG=song.mp3" >&2; exit 2; }
+	@mkdir -p out/film
+	$(BIN)/soundsight analyze "$(SONG)" --json out/film/analysis.json --quiet
+	$(BIN)/soundsight storyboard "$(SONG)" --json out/film/storyboard.json --quiet $(OPTIONS)
+	$(BIN)/python bench/film.py "$(VIDEO)" --analysis out/film/analysis.json \
+		--storyboard out/film/storyboard.json --sheet out/film/sheet.png $(if $(BURST),--burst $(BURST))
+
 .PHONY: lint
 lint: lint-code lint-protos lint-generated ## Run every check that needs no test: style, types, contracts, imports, drift
 

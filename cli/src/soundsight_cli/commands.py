@@ -223,7 +223,7 @@ async def _documents(
     *,
     quiet: bool,
 ) -> _Documents:
-    """Goes as far as `goal`, writes the resulting JSON document where asked, returns all of them."""
+    """Goes as far as `goal`, writes its JSON document where asked, returns all there are."""
     check_song(song)
     if json is not None and json != STANDARD_OUTPUT:
         check_output(json, song)

@@ -1,4 +1,4 @@
-"""Hour and weather over the film: its clock moves on act by act, and returns look different.
+"""Hour and weather over the film: they change act by act, and returns look different.
 
 An act is a stretch of some fifteen seconds or more in which the sky stays as it is, wherever the
 film plays: sections of music may be much shorter than any change of weather can be.
@@ -18,6 +18,9 @@ from soundsight_scenewriter.writing.wishes import Understood
 _ACT_S = 14.0
 # Hours and weathers of less weight in a world are shown only when they are asked for.
 _FITTING = 0.5
+# How light an hour is, in order; how much the mere passing of time counts beside the mood.
+_LIGHT = {"night": 0, "dusk": 1, "dawn": 2, "golden_hour": 3, "day": 4}
+_PASSING = 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +70,15 @@ def skies(
     """The sky of each strand. `wishes[i]` is what was asked for strand i, `banned` never shown."""
     made = [Sky("", "")] * len(parts)
     seen: dict[int, list[Sky]] = {}
-    for number, act in enumerate(acts(parts)):
+    grouped = acts(parts)
+    for number, (act, hour_at) in enumerate(
+        zip(grouped, _hours_by_mood(song, parts, grouped, concept), strict=True)
+    ):
         progress = (parts[act[0]].start_s + parts[act[-1]].end_s) / 2.0 / song.duration_s
         here = {place_of[parts[index].label] for index in act}
         known = _Range.of(concept, [places[place].world for place in here], banned)
         chosen = _choose(
-            known.at(progress),
+            known.at(progress, hour_at),
             known.skies(),
             [seen.setdefault(place, []) for place in sorted(here)],
             number,
@@ -80,10 +86,48 @@ def skies(
         for index in act:
             place = place_of[parts[index].label]
             made[index] = _wished(
-                chosen, wishes[index], concept, places[place].world, banned, progress
+                chosen, wishes[index], concept, places[place].world, banned, (progress, hour_at)
             )
             seen[place].append(made[index])
     return made
+
+
+def _hours_by_mood(
+    song: Song, parts: Sequence[Strand], grouped: Sequence[Sequence[int]], concept: Concept
+) -> list[float]:
+    """Where on the film's clock each act lies, 0 to 1: the brighter its mood, the lighter the hour.
+
+    The clock's hours are all told, each as long as the film's concept gives it; but it is the music
+    that says when. Where moods hardly differ, time passes as it does in life.
+    """
+    count = len(grouped)
+    moods = [_mood(song, parts, act) for act in grouped]
+    spread = max(moods) - min(moods) or 1.0
+    light = [_LIGHT[hour] for hour in concept.clock]
+    way = 1.0 if light[-1] >= light[0] else -1.0
+    scores = [
+        (mood - min(moods)) / spread + _PASSING * way * index / max(1, count - 1)
+        for index, mood in enumerate(moods)
+    ]
+    by_score = sorted(range(count), key=lambda index: scores[index])
+    # Clock positions from the darkest hour to the lightest; each act takes its share of them.
+    by_light = sorted(range(len(light)), key=lambda at: light[at])
+    hours = [0.0] * count
+    for rank, index in enumerate(by_score):
+        at = by_light[min(len(light) - 1, int((rank + 0.5) / count * len(light)))]
+        hours[index] = (at + 0.5) / len(light)
+    return hours
+
+
+def _mood(song: Song, parts: Sequence[Strand], act: Sequence[int]) -> float:
+    """Valence and arousal of an act, added."""
+    total = length = 0.0
+    for index in act:
+        section = song.sections[parts[index].section_index]
+        seconds = parts[index].end_s - parts[index].start_s
+        total += (section.valence + section.arousal) * seconds
+        length += seconds
+    return total / max(length, 1e-9)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +155,10 @@ class _Range:
             _allowed(concept.weathers, weathers, WEATHERS, no_weathers),
         )
 
-    def at(self, progress: float) -> Sky:
-        """What clock and weather say at a point of the film, 0 to 1."""
-        hour = min(len(self.hours) - 1, int(progress * len(self.hours)))
+    def at(self, progress: float, hour_at: float) -> Sky:
+        """What clock and weather say: the weather at a point of the film, 0 to 1, the hour at a
+        point of the film's clock, 0 to 1."""
+        hour = min(len(self.hours) - 1, int(hour_at * len(self.hours)))
         weather = min(len(self.weathers) - 1, int(progress * len(self.weathers)))
         return Sky(self.hours[hour], self.weathers[weather])
 
@@ -155,10 +200,10 @@ def _wished(
     concept: Concept,
     world: World,
     banned: Understood,
-    progress: float,
+    moment: tuple[float, float],
 ) -> Sky:
-    """The act's sky as a strand with a wish of its own shows it."""
-    own = _Range.of(concept, [world], banned, wish).at(progress)
+    """The act's sky as a strand with a wish of its own shows it; `moment` is for `_Range.at`."""
+    own = _Range.of(concept, [world], banned, wish).at(*moment)
     hour = own.time if sky.time in wish.not_times else sky.time
     weather = own.weather if sky.weather in wish.not_weathers else sky.weather
     return Sky(wish.time or hour, wish.weather or weather)

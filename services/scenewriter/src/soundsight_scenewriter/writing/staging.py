@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from soundsight_scenewriter.dice import Dice
 from soundsight_scenewriter.song import Song
 from soundsight_scenewriter.writing.colour import Rgb
@@ -27,6 +29,9 @@ from soundsight_scenewriter.writing.wishes import Understood
 _WISHED = 6.0
 _JUST_SEEN = 0.35
 _DENSITY_PER_RETURN = 0.1
+# Sections that differ by less than this (standard deviation) look alike, as they sound.
+_LEAST_MOOD_SPREAD = 0.03
+_LEAST_ENERGY_SPREAD = 0.06
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,20 +126,29 @@ def section_palette(
 ) -> tuple[Rgb, ...]:
     """The film's palette as the section's mood tints it: glad is lighter and warmer, loud stronger.
 
-    Moods are taken relative to the song's own, so that a film keeps its key and still moves.
+    Moods are taken relative to the song's other sections, so that a film keeps its key and still
+    moves, in songs of small contrasts too.
     """
     if not graded:
         return tuple(palette)
-    section = song.sections[section_index]
-    valence = section.valence - song.valence
-    energies = [part.energy for part in song.sections]
-    energy = section.energy - sum(energies) / len(energies)
+    valence = _standing(song, section_index, "valence", _LEAST_MOOD_SPREAD)
+    energy = _standing(song, section_index, "energy", _LEAST_ENERGY_SPREAD)
     return grade(
         palette,
-        lightness=_bounded(2.5 * valence + 0.6 * energy),
-        chroma=_bounded(1.6 * energy),
-        warmth=_bounded(3.0 * valence),
+        lightness=_bounded(0.7 * valence + 0.5 * energy),
+        chroma=_bounded(0.8 * energy),
+        warmth=_bounded(valence),
     )
+
+
+def _standing(song: Song, section_index: int, name: str, least_spread: float) -> float:
+    """Where a section stands among all: 0 in the middle, 1 two standard deviations above."""
+    values = np.array([float(getattr(section, name)) for section in song.sections])
+    lengths = np.array([section.end_s - section.start_s for section in song.sections])
+    lengths = np.maximum(lengths, 1e-9)
+    mean = np.average(values, weights=lengths)
+    spread = float(np.sqrt(np.average((values - mean) ** 2, weights=lengths)))
+    return float(values[section_index] - mean) / (2.0 * max(spread, least_spread))
 
 
 def _bounded(value: float) -> float:

@@ -115,11 +115,16 @@ def backend_worlds(tables: Vocabulary, settings: Sequence[str]) -> dict[str, Wor
 def _world_weight(concept: Concept, world: World, families: Mapping[str, float],
                   tables: Vocabulary) -> float:  # fmt: skip
     """How well a concept plays in a world, given the music."""
-    liked = sum(
+    liked = _liked(world, families, tables)
+    return concept.worlds.get(world.name, 0.0) * (0.4 + 0.6 * liked)
+
+
+def _liked(world: World, families: Mapping[str, float], tables: Vocabulary) -> float:
+    """How much the music's genres like a world."""
+    return sum(
         weight * tables.families[name].worlds.get(world.name, 0.1)
         for name, weight in families.items()
     ) / sum(families.values())
-    return concept.worlds.get(world.name, 0.0) * (0.4 + 0.6 * liked)
 
 
 def choose_concept(
@@ -155,6 +160,15 @@ def rank_settings(
     fitting = [setting for setting, weight in weights.items() if weight > 0.0]
     if not fitting:
         return [dice.pick(list(worlds))]
+    if len(fitting) == 1:
+        # One world alone tires the eye: the music's own favourite among the others goes with it.
+        others = {
+            setting: _liked(world, mood.families, tables)
+            for setting, world in worlds.items()
+            if setting not in fitting
+        }
+        if others:
+            return [*fitting, dice.weighted(list(others), [v**2 for v in others.values()])]
     ranked = []
     for name in concept.settled:
         settled = [setting for setting in fitting if worlds[setting].name == name]

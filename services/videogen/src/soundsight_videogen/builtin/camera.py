@@ -91,13 +91,18 @@ class Rig:
 
 @dataclass(frozen=True, slots=True)
 class CameraPlan:
-    """A camera chosen for a scene. `variation` holds four numbers from 0 to 1 from the seed."""
+    """A camera chosen for a scene. `variation` holds four numbers from 0 to 1 from the seed.
+
+    `aim_rad` is where there is something to see (0 is straight ahead, positive right): a long lens,
+    which sees little, is turned there.
+    """
 
     move: Move
     size: Size
     angle: Angle
     lens_mm: float
     variation: tuple[float, float, float, float]
+    aim_rad: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +117,8 @@ class CameraPath:
 _FULL_FRAME_HEIGHT_MM = 24.0
 _MIN_FOCAL, _MAX_FOCAL = 0.8, 6.0
 _HANDHELD_FOCAL = 1.4
+# Up to the first a lens sees enough wherever it points; from the second on it is aimed.
+_WIDE_FOCAL, _LONG_FOCAL = 1.6, 2.6
 
 
 def camera_path(plan: CameraPlan, rig: Rig, time_s: Curve) -> CameraPath:
@@ -129,6 +136,8 @@ def camera_path(plan: CameraPlan, rig: Rig, time_s: Curve) -> CameraPath:
     pitch = stand.pitch_rad * ones
     roll = math.copysign(stand.roll_rad, d - 0.5) * ones
     focal = (plan.lens_mm / (0.5 * _FULL_FRAME_HEIGHT_MM)) or rig.focal[plan.size]
+    longing = min(max((focal - _WIDE_FOCAL) / (_LONG_FOCAL - _WIDE_FOCAL), 0.0), 1.0)
+    yaw = yaw * (1.0 - 0.75 * longing) + plan.aim_rad * longing
     zoom = ones
 
     match plan.move:

@@ -95,6 +95,7 @@ def choose_scene(shot: ShotFields) -> Scene:
         or _pick(world.weathers, place_more[1] ** 2)
     )
     palette = palette_from_srgb(shot.palette or DEFAULT_PALETTE)
+    sun_azimuth_rad = (2.0 * place_more[2] - 1.0) * world.sun_spread_rad
     chances = (*place[2:], *place_more, *place[:2])
     return Scene(
         world=world,
@@ -103,7 +104,7 @@ def choose_scene(shot: ShotFields) -> Scene:
             time_of_day,
             weather,
             palette,
-            sun_azimuth_rad=(2.0 * place_more[2] - 1.0) * world.sun_spread_rad,
+            sun_azimuth_rad=sun_azimuth_rad,
         ),
         camera=CameraPlan(
             move=shot.move or _pick(world.moves, taste[0]),
@@ -111,6 +112,7 @@ def choose_scene(shot: ShotFields) -> Scene:
             angle=shot.angle or _pick(world.angles, taste[2]),
             lens_mm=shot.lens_mm,
             variation=variation,
+            aim_rad=sun_azimuth_rad if world.aims_at_sun else 0.0,
         ),
         density=min(max(shot.density, 0.0), 1.0),
         motion=min(max(shot.motion, 0.0), 1.0),

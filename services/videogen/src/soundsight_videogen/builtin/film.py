@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator
 from dataclasses import dataclass, replace
 
@@ -10,13 +11,17 @@ from numpy.typing import NDArray
 
 from soundsight_videogen.builtin.camera import CameraPath, camera_path
 from soundsight_videogen.builtin.choice import Scene
-from soundsight_videogen.builtin.colour import luminance
+from soundsight_videogen.builtin.colour import Palette, luminance
 from soundsight_videogen.builtin.music import Cues, Drive, drive
 from soundsight_videogen.builtin.painter import Grade, Painter, Patch, UniformValue
 
 HUES = 5
 # How much the music's level opens and closes the lens around the scene's own exposure.
 _QUIET_EXPOSURE, _LOUD_EXPOSURE = 0.8, 1.2
+# The mean lightness of a palette that leaves the exposure alone, and how much others move it.
+_MIDDLE_KEY, _KEY_GAIN = 0.58, 3.5
+# How far an onset zooms in, as a share of the focal length: felt rather than seen.
+_PUNCH = 0.014
 # Below this height things of a person's height reach over the horizon.
 _LOW_CAMERA_M = 2.0
 
@@ -39,10 +44,12 @@ class Film:
 def plan_film(scene: Scene, cues: Cues, rate_hz: float) -> Film:
     """Computes every frame's drive and camera. Pure."""
     moved = drive(cues, rate_hz, scene.motion)
+    path = camera_path(scene.camera, scene.world.rig, moved.time_s)
+    punch = 1.0 + _PUNCH * moved.kick * (0.35 + 0.65 * moved.energy)
     return Film(
         scene=scene,
         drive=moved,
-        path=camera_path(scene.camera, scene.world.rig, moved.time_s),
+        path=replace(path, focal=path.focal * punch),
         # Every shot meets the world at another moment.
         time_offset_s=20.0 + 180.0 * scene.variation[0],
     )
@@ -188,6 +195,13 @@ def frame_exposure(film: Film, frame: int) -> float:
     return _QUIET_EXPOSURE + (_LOUD_EXPOSURE - _QUIET_EXPOSURE) * glow
 
 
+def _key(palette: Palette) -> float:
+    """High key for light palettes, low key for dark ones, so that a section's mood is seen."""
+    colours = palette.colours
+    lightness = sum(luminance(colour) ** (1.0 / 3.0) for colour in colours) / len(colours)
+    return min(max(math.exp(_KEY_GAIN * (lightness - _MIDDLE_KEY)), 0.8), 1.25)
+
+
 def scene_grade(scene: Scene) -> Grade:
     """The grade that holds a film together: its palette's hues."""
     palette = scene.palette
@@ -202,7 +216,7 @@ def scene_grade(scene: Scene) -> Grade:
         weights.append(0.0)
     shadow = max(luminance(palette.shadow), 1e-3)
     return Grade(
-        exposure=scene.light.exposure,
+        exposure=scene.light.exposure * _key(scene.palette),
         bloom=0.75 + 0.35 * scene.light.night,
         hue_pull=0.58,
         hues=hues,

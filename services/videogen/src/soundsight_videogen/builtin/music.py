@@ -25,6 +25,9 @@ _BEAT_RELEASE_S = 0.22
 _OFF_BEAT_LEVEL = 0.62
 _SILENCE = 4.0 / 255.0
 _AUDIBLE = 14.0 / 255.0
+# An onset pushes the world's clock: so many times its speed, and how long the push lasts.
+_KICK = 2.2
+_KICK_RELEASE_S = 0.11
 _SLOWEST = 0.22
 _FASTEST = 1.6
 
@@ -47,7 +50,8 @@ class Drive:
 
     `heave` is the bass as heavy things feel it: slow both ways. `glow` is the energy as the light
     of the whole picture follows it: slower than any flash.
-    `time_s` is the world's clock: the integral of a speed that follows energy and stands still in
+    `kick` is the onset as the camera feels it: at once, and soon over. `time_s` is the world's
+    clock: the integral of a speed that follows energy, surges with every kick and stands still in
     silence. It starts at 0 on the clip's first frame.
     """
 
@@ -56,6 +60,7 @@ class Drive:
     bass: Curve
     heave: Curve
     onset: Curve
+    kick: Curve
     brightness: Curve
     beat: Curve
     time_s: Curve
@@ -70,13 +75,18 @@ def drive(cues: Cues, rate_hz: float, motion: float) -> Drive:
     energy = gaussian_smooth(raw_energy, _ENERGY_SIGMA_S * rate_hz)
     audible = smoothstep(_SILENCE, _AUDIBLE, energy)
     frames = len(energy)
-    speed = audible * (_SLOWEST + (_FASTEST - _SLOWEST) * energy) * (0.4 + 0.9 * motion)
+    onset = _unit(cues.onset)
+    kick = follow(onset, 0.0, _KICK_RELEASE_S * rate_hz) * audible
+    # Between kicks the world is slower, so that music with many of them does not race.
+    surge = (1.0 + _KICK * kick) / (1.0 + 0.5 * _KICK * float(kick.mean()))
+    speed = audible * (_SLOWEST + (_FASTEST - _SLOWEST) * energy) * (0.4 + 0.9 * motion) * surge
     return Drive(
         energy=energy,
         glow=gaussian_smooth(raw_energy, _GLOW_SIGMA_S * rate_hz),
         bass=follow(_unit(cues.bass), _BASS_ATTACK_S * rate_hz, _BASS_RELEASE_S * rate_hz),
         heave=gaussian_smooth(_unit(cues.bass), _HEAVE_SIGMA_S * rate_hz),
-        onset=follow(_unit(cues.onset), 0.0, _ONSET_RELEASE_S * rate_hz),
+        onset=follow(onset, 0.0, _ONSET_RELEASE_S * rate_hz),
+        kick=kick,
         brightness=gaussian_smooth(_unit(cues.brightness), _ENERGY_SIGMA_S * rate_hz),
         beat=beat_pulse(cues.beat_frames, cues.downbeat_frames, frames, rate_hz) * audible,
         time_s=integral(speed, rate_hz),

@@ -7,7 +7,7 @@ vec3 clear_sky(vec3 ray) {
     light = mix(light, zenith_colour, smoothstep(0.1, 0.6, up));
     // Around a low sun the air itself glows.
     float low = exp(-7.0 * up);
-    light += sun_colour * (0.32 * low * pow(toward, 6.0) + 0.16 * pow(toward, 40.0))
+    light += sun_colour * (0.26 * low * pow(toward, 6.0) + 0.14 * pow(toward, 40.0))
         * mix(1.0, 0.5, night) * (1.0 + 0.08 * beat);
     light += sun_colour * 0.5 * pow(toward, 350.0) * mix(1.0, 0.7, night);
     return light;

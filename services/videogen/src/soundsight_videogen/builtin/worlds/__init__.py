@@ -10,6 +10,7 @@ from typing import Final
 
 from soundsight_videogen.builtin.worlds.abstract import ABSTRACT
 from soundsight_videogen.builtin.worlds.city import CITY
+from soundsight_videogen.builtin.worlds.desert import DESERT
 from soundsight_videogen.builtin.worlds.forest import FOREST
 from soundsight_videogen.builtin.worlds.ocean import OCEAN
 from soundsight_videogen.builtin.worlds.space import SPACE
@@ -18,5 +19,5 @@ from soundsight_videogen.builtin.worlds.world import World
 __all__ = ["WORLDS", "World"]
 
 WORLDS: Final[MappingProxyType[str, World]] = MappingProxyType(
-    {world.name: world for world in (ABSTRACT, CITY, FOREST, OCEAN, SPACE)}
+    {world.name: world for world in (ABSTRACT, CITY, DESERT, FOREST, OCEAN, SPACE)}
 )

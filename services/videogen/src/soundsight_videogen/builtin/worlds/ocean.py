@@ -67,6 +67,7 @@ OCEAN = World(
         orbit_distance_m=70.0,
     ),
     sun_spread_rad=math.radians(32.0),
+    aims_at_sun=True,
     # island, sea stacks, sailing boat, lighthouse, birds
     features=(0.7, 0.4, 0.45, 0.35, 0.6),
 )

@@ -14,7 +14,7 @@ SPACE = World(
         strong="space galaxy cosmos cosmic planet nebula universe asteroid comet astronaut "
         "spaceship interstellar",
         fair="orbit moon stellar satellite meteor crater rocket gravity mars saturn alien",
-        weak="star void dust sci-fi infinity eclipse",
+        weak="star void dust infinity eclipse",
     ),
     times=(TimeOfDay.NIGHT, TimeOfDay.DAWN, TimeOfDay.DUSK),
     weathers=(Weather.CLEAR, Weather.FOG, Weather.STORM),

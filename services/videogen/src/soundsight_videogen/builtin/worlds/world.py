@@ -21,6 +21,7 @@ class World:
     sizes        shot sizes that suit it when nobody asks for one
     angles       camera angles that suit it when nobody asks for one
     sun_spread_rad  how far from straight ahead the sun may stand
+    aims_at_sun  whether long lenses are turned towards the sun: the rest may be empty
     features     bits of `place_features` that the shader reads: probability of each
     """
 
@@ -33,6 +34,7 @@ class World:
     angles: tuple[Angle, ...]
     rig: Rig
     sun_spread_rad: float
+    aims_at_sun: bool = False
     features: tuple[float, ...] = field(default=())
 
     @property

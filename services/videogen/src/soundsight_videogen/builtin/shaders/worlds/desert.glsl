@@ -17,10 +17,15 @@
 
 const float REACH_M = 1800.0;
 
+// How large the sun is drawn, radians: huge when it is low.
+float sun_size() {
+    float low = 1.0 - smoothstep(0.1, 0.5, sun_direction.y) * (1.0 - night);
+    return mix(0.024, mix(0.075, 0.045, night), low);
+}
+
 // The sky with everything in it. Hills stand before it; see `distance_light`.
 vec3 sky_light(vec3 ray) {
     vec3 light = clear_sky(ray);
-    float low_sun = 1.0 - smoothstep(0.1, 0.5, sun_direction.y) * (1.0 - night);
     vec4 veil = streaks(ray);
 #ifdef WITH_STARS
     vec2 milky = milky_way(ray);
@@ -28,7 +33,7 @@ vec3 sky_light(vec3 ray) {
     light += night * (star * stars(ray) * (1.0 + 1.5 * milky.y)
         + mix(star, accent_a, 0.35) * 0.085 * milky.x * (1.0 + 0.25 * energy));
 #endif
-    light += large_sun(ray, mix(0.024, mix(0.075, 0.045, night), low_sun)) * (1.0 - 0.85 * veil.w)
+    light += large_sun(ray, sun_size()) * (1.0 - 0.85 * veil.w)
         * (1.0 - storm) * (1.0 - 0.7 * fog);
     return mix(light, veil.xyz, veil.w);
 }
@@ -54,17 +59,26 @@ vec3 beyond(vec3 ray, inout float thing) {
     return mix(light, far_air(ray), thick);
 }
 
-vec3 ground_light(vec3 p, vec3 ray, float t, vec3 air) {
+// What a mirror of water shows: less than there is, which nobody sees.
+vec3 mirrored(vec3 ray) {
+    vec4 veil = streaks(ray);
+    vec3 sun = large_sun(ray, sun_size()) * (1.0 - 0.85 * veil.w) * (1.0 - storm);
+    vec3 light = mix(clear_sky(ray) + sun, veil.xyz, veil.w);
+    float hill = salt_hills(bearing(ray)), rise = rise_of(ray);
+    vec3 dark = mix(far_air(ray), mix(shadow_colour * 0.5, zenith_colour, 0.5), 0.55 - 0.45 * fog);
+    return mix(light, dark, smoothstep(hill + 0.004, hill - 0.004, rise));
+}
+
+vec3 ground_light(vec3 p, vec3 ray, float t, vec3 air, vec3 dune) {
     float foot = t * pixel_angle / max(sqrt(abs(ray.y)), 0.2);
     float e = max(0.12, 0.7 * t * pixel_angle);
-    float here = dunes(p.xz, t).x;
-    vec2 slope = vec2(dunes(p.xz + vec2(e, 0.0), t).x, dunes(p.xz + vec2(0.0, e), t).x) - here;
+    vec2 slope = vec2(dunes(p.xz + vec2(e, 0.0), t).x, dunes(p.xz + vec2(0.0, e), t).x) - dune.x;
     slope = slope / e + ripples(p.xz, foot) * (1.0 - 0.85 * is_salt()) * (1.0 - 0.5 * is_road());
     vec3 normal = normalize(vec3(-slope.x, 1.0, -slope.y));
     vec3 sand = sand_colour();
-    vec3 light = lit_surface(mix(sand, mix(vec3(0.75), light_colour, 0.4), 0.8 * is_salt()), normal,
-        1.0);
-    light += sun_colour * glints(p.xz, ray, t) * (1.0 - wet);
+    vec3 light = lit_surface(mix(sand, mix(vec3(0.75), light_colour, 0.75), 0.8 * is_salt()), normal,
+        past_crests(dune));
+    light += sunlight() * glints(p.xz, ray, t) * (1.0 - wet);
     for (int once = 0; once < int(is_salt()); once++) {
         float raised = smoothstep(0.0, 0.09 + 0.4 * foot, net(p.xz * 0.42)) - 1.0;
         light *= 1.0 + (0.3 * raised + 0.2) / (1.0 + square(foot * 1.4));
@@ -75,14 +89,17 @@ vec3 ground_light(vec3 p, vec3 ray, float t, vec3 air) {
         vec3 mirror = ray;
         mirror.xz += wave * 0.02 * (0.4 + wind + heave) / (1.0 + 4.0 * foot);
         mirror.y = abs(ray.y) * (1.0 + 0.2 * wave.x / (1.0 + 4.0 * foot)) + 1e-4;
-        float none = 0.0;
-        vec3 image = beyond(normalize(mirror), none);
+        vec3 image = mirrored(normalize(mirror));
         light = mix(light, image * 0.93, water * (0.35 + 0.65 * pow(1.0 - saturate(-ray.y), 3.0)));
 #endif
     }
+    for (int once = 0; once < int(is_road() + is_mesas()); once++) {
+        vec2 plain = scrub(p.xz, foot);
+        light = mix(light * plain.x, shadow_colour * 0.15 + ambient_colour * 0.1, 0.75 * plain.y);
+    }
     for (int once = 0; once < int(is_road()); once++) light = road(light, p.xz, normal, foot);
     float blown = running_sand(p.xz, t) * (1.0 - 0.7 * is_salt());
-    return mix(light, air * 0.6 + sun_colour * 0.25 * sand, 0.5 * blown);
+    return mix(light, air * 0.6 + sunlight() * 0.25 * sand, 0.5 * blown);
 }
 
 void main() {
@@ -115,10 +132,12 @@ void main() {
     const float hits = 1.0;
 #endif
     vec3 p = origin + ray * t;
-    float haze = 0.0009 + 0.005 * fog * fog + 0.003 * storm + 0.002 * rain;
+    float haze = (0.001 + 0.005 * fog * fog + 0.003 * storm + 0.002 * rain)
+        / (1.0 + 0.012 * camera_position.y);
     for (int once = 0; once < int(hits); once++) {
-        light = mix(ground_light(p, ray, t, air), air, 1.0 - exp(-t * haze));
-        thing = 40.0 + 5.0 * log(t) + 2.0 * step(CREST, dunes(p.xz, t).y);
+        vec3 dune = dunes(p.xz, t);
+        light = mix(ground_light(p, ray, t, air, dune), air, 1.0 - exp(-t * haze));
+        thing = 40.0 + 5.0 * log(t) + 2.0 * step(CREST, dune.y);
     }
     float reach = hits > 0.5 ? t : FAR;
 
@@ -136,11 +155,11 @@ void main() {
     light = mix(light, mix(dark, air, 0.12 + 0.3 * fog), standing);
 
     // Sand in the air over the crests.
-    vec3 dust = air * 0.5 + sun_colour * (0.15 + 0.5 * pow(max(dot(ray, sun_direction), 0.0), 3.0));
+    vec3 dust = air * 0.5 + sunlight() * (0.15 + 0.5 * pow(max(dot(ray, sun_direction), 0.0), 3.0));
     float gust = value_noise(vec2(0.02 * p.x + 0.9 * time, 0.05 * p.z));
     light = mix(light, dust, 1.0 - exp(-0.05 * hit.y * (0.3 + wind + 1.2 * heave) * gust));
 #ifdef WITH_RAIN
-    light += (air * 0.5 + light_colour * 0.1) * rain_streaks(ray) * (0.4 + 0.4 * energy)
+    light += (air * 0.5 + light_colour * 0.1) * rain_streaks(ray) * (0.4 + 0.4 * energy + 0.4 * onset)
         * (1.0 - storm);
 #endif
 #ifdef WITH_SNOW

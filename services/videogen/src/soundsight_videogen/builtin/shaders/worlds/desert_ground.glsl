@@ -46,18 +46,19 @@ void lay_out() {
     dune_axis = vec2(cos(turn) * sun.x - sin(turn) * sun.y, sin(turn) * sun.x + cos(turn) * sun.y);
 }
 
-// x: height; y: phase within the big wave. `t` is how far from the camera it is.
-vec2 dunes(vec2 p, float t) {
+// x: height; y: phase within the big wave; z: how high the crests stand here. `t` is how far from
+// the camera it is.
+vec3 dunes(vec2 p, float t) {
     float s = dot(p, dune_axis), c = dot(p, vec2(-dune_axis.y, dune_axis.x));
     float bend = 0.34 * wave(c * 0.0027 + place.w) + 0.16 * wave(c * 0.0065 + s * 0.0021);
     float u = fract(s / BIG_M + bend + 0.006 * time);
-    float big = envelope(p) * profile(u) / (1.0 + square(t * 0.001));
+    float crest = envelope(p) / (1.0 + square(t * 0.001));
     vec2 q = vec2(s + 0.55 * c, c - 0.55 * s);
     float v = fract(q.x / SMALL_M + 0.3 * wave(q.y * 0.008 + 0.3 * wave(q.x * 0.0018))
         + 0.011 * time);
     float low = SMALL_HEIGHT_M * dune_share() * (0.55 + 0.45 * wave(q.y * 0.0037 + s * 0.0027))
         / (1.0 + square(t * 0.004));
-    return vec2(big + low * profile(v), u);
+    return vec3(crest * profile(u) + low * profile(v), u, crest);
 }
 
 // Where a ray meets the ground, at most `last` metres away. y: how much blown sand hangs before it.
@@ -67,7 +68,7 @@ vec2 ground_hit(vec3 origin, vec3 ray, float last) {
     float rate = 1.0 / max(0.42 * length(ray.xz) - ray.y, 0.08);
     for (int i = 0; i < 26; i++) {
         vec3 p = origin + ray * t;
-        vec2 dune = dunes(p.xz, t);
+        vec3 dune = dunes(p.xz, t);
         gap = p.y - dune.x;
         if (gap < 0.0014 * t || t > last) break;
         float pace = gap * rate + 0.002 * t;
@@ -83,18 +84,28 @@ vec2 ground_hit(vec3 origin, vec3 ray, float last) {
     return vec2(min(t, last), smoke);
 }
 
+// Share of the sun that the next crest towards it lets through.
+float past_crests(vec3 dune) {
+    float pace = dot(sun_direction.xz, dune_axis) / BIG_M;
+    float level = length(sun_direction.xz);
+    float phases = fract((CREST - dune.y) * sign(pace));
+    float away = phases / max(abs(pace), 1e-4) * level;
+    float over = 0.92 * dune.z - dune.x - away * sun_direction.y / level;
+    return 1.0 - smoothstep(-0.2, 0.5 + 0.012 * away, over) * smoothstep(0.0, 0.02, phases);
+}
+
 // ---- light -------------------------------------------------------------------------------------
 
-vec3 sand_colour() { return mix(vec3(0.6, 0.41, 0.25), light_colour * 0.58, 0.4); }
+vec3 sand_colour() { return mix(vec3(0.6, 0.41, 0.25), light_colour * 0.58, 0.62); }
 
 // Light on a surface that faces `normal`; shade has the palette's dark colour.
 vec3 lit_surface(vec3 colour, vec3 normal, float open) {
     float toward = dot(normal, sun_direction);
     float low = 1.0 - saturate(sun_direction.y * 2.0);
     float direct = saturate(toward * (0.72 + 1.4 * low) + 0.02) * open;
-    vec3 shade = ambient_colour * (0.2 + 0.3 * normal.y)
-        + mix(accent_b, shadow_colour, 0.5) * 0.05 * (1.0 - 0.5 * night);
-    return colour * (shade + sun_colour * direct * (1.25 + 0.6 * night) * (1.0 + 0.06 * beat));
+    vec3 shade = ambient_colour * (0.14 + 0.24 * normal.y) * (1.0 + 0.7 * cloud * (1.0 - low))
+        + mix(accent_b, shadow_colour, 0.5) * 0.07 * (1.0 - 0.5 * night);
+    return colour * (shade + sunlight() * direct * (1.25 + 0.6 * night) * (1.0 + 0.06 * beat + 0.05 * onset));
 }
 
 // ---- sand --------------------------------------------------------------------------------------
@@ -120,7 +131,7 @@ float running_sand(vec2 p, float t) {
     vec2 q = vec2(dot(p, along) * 0.05, dot(p, vec2(-along.y, along.x)) * 0.42);
     q.x -= time * (0.35 + 0.5 * wind);
     float veil = smoothstep(0.42, 0.85, value_noise(q) * 0.62 + value_noise(q * 2.3 + 5.0) * 0.38);
-    return veil * (0.18 + 0.5 * wind + 0.5 * heave) / (1.0 + square(t * 0.012));
+    return veil * (0.18 + 0.5 * wind + 0.5 * heave + 0.25 * onset) / (1.0 + square(t * 0.012));
 }
 
 // Grains that catch the light towards the sun, more of them on every onset.
@@ -133,6 +144,20 @@ float glints(vec2 p, vec3 ray, float t) {
         * (0.35 + 0.65 * wave(0.5 * time + 7.0 * chance.w));
     float toward = max(dot(normalize(ray.xz + 1e-4), normalize(sun_direction.xz + 1e-4)), 0.0);
     return max(spark, 0.0) * (0.2 + 1.5 * onset) * square(toward) * smoothstep(26.0, 8.0, t);
+}
+
+// Bare plains: darker gravel in patches, and dry bushes that stand apart. x: the ground's
+// brightness, y: share of bush.
+vec2 scrub(vec2 p, float foot) {
+    float patches = 0.72 + 0.5 * value_noise(p * vec2(0.06, 0.045) + 11.0 * place.z);
+    vec2 q = p * 0.34;
+    vec4 chance = hash24(floor(q) + floor(90.0 * place.w));
+    vec2 d = fract(q) - 0.3 - 0.4 * chance.xy;
+    d.x *= 0.8;
+    float size = 0.05 + 0.16 * chance.z * chance.z, w = 0.34 * foot;
+    float bush = smoothstep(size + w, size - w - 0.05, length(d)) * step(0.62, chance.w)
+        * min(1.0, size / w);
+    return vec2(patches, bush * smoothstep(5.6, 9.0, abs(p.x) + 4.0 * is_mesas()));
 }
 
 // ---- the salt flat and the road ----------------------------------------------------------------
@@ -172,7 +197,8 @@ const float ROAD_M = 3.6;      // from its middle to its edge
 // Asphalt over whatever is there: worn lines, tyre marks, sand blown over its edges.
 vec3 road(vec3 ground, vec2 p, vec3 normal, float foot) {
     // Sand lies over the edges in tongues.
-    float tongue = value_noise(p * vec2(0.4, 0.11) + vec2(0.0, 0.05 * time)) * 1.5
+    float tongue = mix(0.7, value_noise(p * vec2(0.4, 0.11) + vec2(0.0, 0.05 * time)) * 1.1,
+        1.0 / (1.0 + square(foot * 1.2)))
         + 0.3 * wave(0.02 * p.y + 0.03 * time) * wind;
     float bare = smoothstep(-0.1, 0.3, ROAD_M - abs(p.x) - 1.6 * square(tongue));
     float on = soft_box(p.x, -ROAD_M, ROAD_M, foot + 0.06) * bare;

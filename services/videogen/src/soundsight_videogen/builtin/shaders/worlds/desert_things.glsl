@@ -15,7 +15,7 @@ vec3 board(vec3 origin, vec3 ray, vec3 foot) {
 
 // ---- towers of rock ----------------------------------------------------------------------------
 
-const float TOWER_EVERY_M = 330.0;
+const float TOWER_EVERY_M = 390.0;
 
 struct Tower {
     float t;       // distance along the ray, FAR where there is none
@@ -29,14 +29,15 @@ struct Tower {
 Tower meet_tower(vec3 origin, vec3 ray) {
     Tower met = Tower(FAR, 0.0, 0.0, 1.0, 0.0);
     float first = floor(origin.z / TOWER_EVERY_M);
-    int count = is_mesas() > 0.5 ? 6 : (is_road() * has_towers > 0.5 ? 5 : 0);
+    int count = is_mesas() > 0.5 ? 5 : (is_road() * has_towers > 0.5 ? 4 : 0);
     for (int i = 0; i < count; i++) {
         float cell = first + float(i);
         vec4 chance = hash24(vec2(cell, 91.0 * place.w));
         float side = mod(cell, 2.0) < 0.5 ? -1.0 : 1.0;
-        vec3 foot = vec3(side * mix(95.0, 330.0, chance.x), -3.0,
+        float high = mix(62.0, 128.0, chance.z), broad = mix(0.28, 0.8, chance.w) * high;
+        // Rubble and all, it stays clear of the way.
+        vec3 foot = vec3(side * (48.0 + 1.9 * broad + 170.0 * chance.x), -3.0,
             (cell + 0.25 + 0.5 * chance.y) * TOWER_EVERY_M);
-        float high = mix(62.0, 128.0, chance.z), broad = mix(0.28, 0.95, chance.w) * high;
         vec3 at = board(origin, ray, foot);
         float v = at.y / high;
         // A loop that runs once or not at all: unlike a branch, what it skips costs nothing.
@@ -105,63 +106,63 @@ float poles(vec3 origin, vec3 ray, float reach) {
 
 const float TREE_EVERY_M = 240.0;
 
-// Share of the pixel that a bare tree covers: one trunk, folded over itself into branches.
+// Share of the pixel that a bare tree covers: one trunk, folded over itself into branches. There
+// is one to a stretch of the way; the next comes out of the haze when the last is behind.
 float tree(vec3 origin, vec3 ray, float reach) {
-    float cover = 0.0;
-    float first = floor(origin.z / TREE_EVERY_M - 0.1);
-    int count = has_tree > 0.5 ? 2 : 0;
-    for (int i = 0; i < count; i++) {
-        float cell = first + 1.0 - float(i);
-        vec4 chance = hash24(vec2(cell, 57.0 * place.z + 3.0));
-        vec3 foot = vec3((chance.x < 0.5 ? -1.0 : 1.0) * mix(9.0, 24.0, chance.y), 0.0,
-            (cell + 0.5) * TREE_EVERY_M);
-        float away = distance(foot.xz, origin.xz);
-        foot.y = dunes(foot.xz, away).x - 0.3;
-        vec3 at = board(origin, ray, foot);
-        float high = mix(5.0, 8.5, chance.z);
-        vec2 q = at.xy / high;
-        float w = at.z * pixel_angle / high;
-        // It leans with the wind and gives way to the bass.
-        q.x += q.y * q.y * (0.1 * wave(0.15 * time + chance.w) * (0.3 + wind) + 0.12 * heave
-            * (0.5 + motion)) + 0.05 * wave(0.8 * q.y + chance.w) - 0.1 * q.y;
-        float thin = 0.036, long_ = 0.34, d = 1.0;
-        int folds = abs(q.x) < 0.8 && q.y > -0.05 && q.y < 1.4 && at.z < reach ? 6 : 0;
-        for (int j = 0; j < folds; j++) {
-            float h = clamp(q.y, 0.0, long_);
-            d = min(d, length(q - vec2(0.0, h)) - thin * (1.0 - 0.45 * h / long_));
-            q.y -= long_ * (j == 0 ? 0.92 : 0.86);
-            float lean = 0.45 + 0.17 * float(j % 2) + 0.22 * (chance.w - 0.5)
-                + (q.x > 0.0 ? 0.16 : 0.0);
-            q.x = abs(q.x);
-            // Turned by nearly `lean` radians, without a sine.
-            q = vec2(q.x - lean * q.y, lean * q.x + q.y) * inversesqrt(1.0 + lean * lean);
-            thin *= 0.6;
-            long_ *= 0.74;
-        }
-        cover = max(cover, saturate(0.5 - d / max(w, 1e-4))
-            * smoothstep(1.9 * TREE_EVERY_M, 1.4 * TREE_EVERY_M, away) * smoothstep(3.0, 7.0, away));
+    float cell = floor(origin.z / TREE_EVERY_M + 0.4);
+    vec4 chance = hash24(vec2(cell, 57.0 * place.z + 3.0));
+    vec3 foot = vec3((chance.x < 0.5 ? -1.0 : 1.0) * mix(9.0, 24.0, chance.y), 0.0,
+        (cell + 0.5) * TREE_EVERY_M);
+    float away = distance(foot.xz, origin.xz);
+    foot.y = dunes(foot.xz, away).x - 0.3;
+    vec3 at = board(origin, ray, foot);
+    float high = mix(5.0, 8.5, chance.z);
+    vec2 q = at.xy / high;
+    float w = at.z * pixel_angle / high;
+    // It leans with the wind and gives way to the bass.
+    q.x += q.y * q.y * (0.1 * wave(0.15 * time + chance.w) * (0.3 + wind)
+        + 0.12 * heave * (0.5 + motion)) + 0.05 * wave(0.8 * q.y + chance.w) - 0.1 * q.y;
+    float thin = 0.036, long_ = 0.34, d = 1.0;
+    int folds = has_tree > 0.5 && abs(q.x) < 0.8 && q.y > -0.05 && q.y < 1.4 && at.z < reach
+        ? 6 : 0;
+    for (int j = 0; j < folds; j++) {
+        float h = clamp(q.y, 0.0, long_);
+        d = min(d, length(q - vec2(0.0, h)) - thin * (1.0 - 0.45 * h / long_));
+        q.y -= long_ * (j == 0 ? 0.92 : 0.86);
+        float lean = 0.45 + 0.17 * float(j % 2) + 0.22 * (chance.w - 0.5)
+            + (q.x > 0.0 ? 0.16 : 0.0);
+        q.x = abs(q.x);
+        // Turned by nearly `lean` radians, without a sine.
+        q = vec2(q.x - lean * q.y, lean * q.x + q.y) * inversesqrt(1.0 + lean * lean);
+        thin *= 0.6;
+        long_ *= 0.74;
     }
-    return cover;
+    if (folds == 0) return 0.0;
+    return saturate(0.5 - d / max(w, 1e-4)) * smoothstep(0.88 * TREE_EVERY_M, 0.7 * TREE_EVERY_M,
+        away) * smoothstep(3.0, 7.0, away);
 }
 
 // ---- far off -----------------------------------------------------------------------------------
 
+// Height, as a slope, of the mountains round a salt flat.
+float salt_hills(float b) {
+    float x = b + 13.0 * place.z;
+    return 0.08 * max(line_fbm(x * 5.0, 4) * (0.55 + 0.8 * line_noise(x * 1.3)) - 0.15, 0.0);
+}
+
 // Height, as a slope, of the hills at the end of sight.
 float far_hills(float b, float layer) {
-    float x = b * (1.0 - 0.3 * layer) + 13.0 * place.z + 5.0 * layer;
+    float x = b * (1.0 - 0.3 * layer) + 5.0 * layer;
+    if (is_salt() > 0.5) return salt_hills(x) * (1.0 - 0.35 * layer);
+    x += 13.0 * place.z;
     if (is_dunes() > 0.5) {
         float u = fract(x * 2.6 + 0.2 * wave(0.8 * x));
         return (0.012 + 0.026 * profile(u) * line_noise(x * 1.7 + 3.0)) * (1.0 - 0.35 * layer);
     }
-    float ridge = line_fbm(x * 5.0, is_dunes() > 0.5 ? 0 : 4);
-    if (is_salt() > 0.5) {
-        return 0.075 * max(ridge * (0.55 + 0.8 * line_noise(x * 1.3)) - 0.17, 0.0)
-            * (1.15 - 0.45 * layer);
-    }
     // Tablelands: steps between even tops.
     float block = line_noise(x * 3.1);
     float steps = smoothstep(0.4, 0.46, block) + 0.6 * smoothstep(0.62, 0.66, block);
-    return 0.006 + (0.026 * steps + 0.006 * ridge) * (1.0 - 0.4 * layer);
+    return 0.006 + (0.026 * steps + 0.004 * line_noise(x * 17.0)) * (1.0 - 0.4 * layer);
 }
 
 // A line of camels on the far hills, walking with the clock; one shape, repeated.
@@ -194,7 +195,7 @@ vec4 dust_wall(vec3 ray, float b, float rise) {
     float high = swelling + 0.34 * (billow - 0.32) + 0.06 * sin(b * 1.6 + 4.0 * place.y);
     float cover = smoothstep(0.0, 0.05, high - rise);
     float lit = saturate(0.35 + 2.4 * (billow - fbm(q + vec2(0.09 * sign(sun_direction.x), 0.16), 3)));
-    vec3 light = sand_colour() * (ambient_colour * (0.5 + 0.9 * lit) + sun_colour * lit)
+    vec3 light = sand_colour() * (ambient_colour * (0.5 + 0.9 * lit) + sunlight() * lit)
         + horizon_colour * 0.18;
     return vec4(light, cover * 0.94);
 }
@@ -210,8 +211,11 @@ vec3 distance_light(vec3 ray, vec3 sky, inout float thing) {
     for (float i = 1.0; i >= 0.0; i--) {
         hill = far_hills(b, i);
         float cover = smoothstep(hill + w, hill - w, shown) * step(1e-4, hill);
-        float steep = far_hills(b + 0.006 * sign(sun_direction.x + 1e-3), i) - hill;
-        vec3 face = dark + (sand_colour() * sun_colour * 0.55) * saturate(0.25 - 60.0 * steep);
+        vec3 face = dark + (sand_colour() * sunlight() * 0.55) * 0.25;
+        for (float once = 0.0; once < 1.0 - i; once++) {
+            float steep = far_hills(b + 0.006 * sign(sun_direction.x + 1e-3), 0.0) - hill;
+            face -= (sand_colour() * sunlight() * 0.55) * clamp(60.0 * steep, -0.75, 0.25);
+        }
         face = mix(air, face, (0.62 - 0.26 * i) * (1.0 - 0.8 * fog));
         light = mix(light, face, cover * (shown < 0.0 ? 0.0 : 1.0));
         thing += 5.0 * step(0.5, cover);

@@ -144,6 +144,13 @@ vec3 bent(vec3 origin, vec3 ray, float t) {
 
 // ---- light and haze ----------------------------------------------------------------------------
 
+// A moon behind torn clouds: what light there is in a storm at night stands behind the trees.
+vec3 storm_glow(vec3 ray) {
+    float toward = saturate(dot(ray, normalize(vec3(sun.x, 0.12, sun.z))));
+    return (0.17 * light_colour + 1.1 * horizon_colour) * night * storm
+        * square(square(square(toward))) * (0.75 + 0.3 * energy);
+}
+
 // The sky of `sky.glsl` with the wood's own sun.
 vec3 open_sky(vec3 ray) {
     float up = max(ray.y, 0.0);
@@ -152,7 +159,7 @@ vec3 open_sky(vec3 ray) {
     light = mix(light, zenith_colour, smoothstep(0.2, 0.8, up));
     float near = square(square(square(toward)));
     float nearer = square(square(square(near)));
-    return light + sun_colour * (0.4 * near + 0.5 * nearer);
+    return light + sun_colour * (0.4 * near + 0.5 * nearer) + storm_glow(ray);
 }
 
 // The colour that everything takes on far away.
@@ -163,7 +170,7 @@ vec3 haze(vec3 ray) {
     // Cooler where it is turned away from the sun.
     even = mix(even, zenith_colour * 1.8, (0.25 + 0.3 * dawn) * (1.0 - square(toward)));
     float lit = 0.22 + 0.26 * level + 0.36 * fog * fog;
-    return even * lit
+    return even * lit + storm_glow(ray)
         + sun_colour * (0.13 * toward * square(toward) + 0.34 * square(square(square(toward)))
             * square(toward) * square(square(toward))) * (0.85 + 0.2 * energy);
 }

@@ -275,7 +275,7 @@ vec3 water(vec3 origin, vec3 ray, out float distance) {
     float width = rough + 0.0012;
     float glitter = exp(-lobe / max(1.0 - lobe, 0.05) / width) / (width * 26.0);
     float spark = 0.75 + 0.5 * onset + 0.25 * beat;
-    light += sun_colour * min(glitter * 0.55, 5.0) * spark * mix(1.0, 1.6, night)
+    light += sun_colour * min(glitter * 0.5, 3.6) * spark * mix(1.0, 1.6, night)
         * (1.0 - 0.85 * storm);
 
     // Foam where crests break, streaked by the wind.

@@ -107,8 +107,8 @@ void put_moons(inout Body body, vec3 ray) {
     }
 }
 
-const int SHEETS = 7;
-const float SHEET_GAP = 7.0;
+const int SHEETS = 6;
+const float SHEET_GAP = 8.0;
 
 // Stones of the belt, in sheets that come towards the camera, far ones first.
 void put_stones(inout Body body, vec3 ray) {
@@ -127,19 +127,17 @@ void put_stones(inout Body body, vec3 ray) {
         float depth = (order - part) * SHEET_GAP + 2.0;
         float sheet = passed + order;
         vec2 lateral = slope * depth;
-        // Stones make way for the camera: the near ones are pushed out of its path.
-        float reach = length(lateral);
-        float push = 15.0 * exp(-depth / 4.5);
-        lateral *= max(reach - push, 0.0) / max(reach, 1e-3);
-        vec2 home = camera_position.xy * vec2(1.0, 0.3) / 6.0 + 17.0 * fract(sheet * vec2(0.618, 0.755));
+        vec2 home = camera_position.xy * vec2(1.0, 0.3) / 6.0
+            + 17.0 * fract(sheet * vec2(0.618, 0.755));
         vec2 q = lateral / 6.0 + home;
         vec2 cell = floor(q);
         vec4 chance = hash24(cell + 13.0 * sheet);
         vec2 centre = cell + 0.34 + 0.32 * chance.xy;
         float radius = mix(0.05, 0.27, chance.z * chance.z) * (1.0 + 0.04 * heave)
             * smoothstep(float(SHEETS), float(SHEETS) - 1.5, order - part);
-        // None is struck: those right in the way are small.
-        radius = min(radius, max(length(centre - home) * 0.7, 0.01)) + 1e-3;
+        // None is struck: the nearer one comes to the camera's path, the smaller it is.
+        radius = min(radius, 0.22 * length(centre - home) + 0.004 * depth)
+            * smoothstep(2.4, 5.0, depth) + 1e-3;
         vec2 d = (q - centre) / radius;
         float spin = (0.15 + 0.3 * chance.x) * time * sign(chance.y - 0.5) + 6.28 * chance.w;
         float turn_sin = sin(spin), turn_cos = cos(spin);
@@ -152,7 +150,7 @@ void put_stones(inout Body body, vec3 ray) {
         float plane = (slope.y * depth + camera_position.y * 0.3 + 1.5) / 16.0;
         float wanted = step(chance.w, (0.35 + 0.45 * density) * exp(-plane * plane));
         float cover = smoothstep(1.0 + pixel, 1.0 - pixel, r) * wanted
-            * step(push, reach) * smoothstep(2.4, 4.5, depth);
+            * smoothstep(2.4, 3.0, depth);
         if (cover > 0.02) {
             best = best > 0.1 ? step(0.5, cover) : cover;
             found = vec4(d * (min(r, 1.0) / max(length(d), 1e-3)), turned);
@@ -196,7 +194,7 @@ void put_ridges(inout Body body, vec3 ray) {
 void put_plain(inout Body body, vec3 ray) {
     float height = max(camera_position.y, 1.0);
     float t = height / max(-ray.y, 1e-4);
-    vec2 p = camera_position.xz * vec2(1.0, 1.6) + ray.xz * t;
+    vec2 p = camera_position.xz * vec2(1.0, 1.2) + ray.xz * t;
     if (is_plain > 0.5 && ray.y < 0.0) {
         body = Body(1.0, -1.0, 50.0, 0.0, vec3(0.0, 1.0, 0.0), vec3(1.0, 0.0, 0.0),
             vec3(0.0, 0.0, 1.0), p * 0.09 + 7.0 * place.zw, 1.0,

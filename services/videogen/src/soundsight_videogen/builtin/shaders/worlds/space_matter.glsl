@@ -35,11 +35,13 @@ vec3 shade(Body body, vec3 ray, vec3 light_from, float ring_shadow) {
     l /= max(length(l), 0.05);
     bool clouds = body.banded > 0.5;
     // Three noises serve either matter; only what they are asked differs.
-    float a = grains(clouds ? vec2(turned * 2.6, belt * 1.5 + 0.02 * time) : body.map * 0.7 + 4.0, 3);
+    float a = grains(clouds ? vec2(turned * 2.6, belt * 1.5 + 0.02 * time)
+                            : body.map * 0.7 + 4.0, 3);
     vec2 at = clouds ? vec2(turned * 0.14 + 0.35 * a, belt + 0.5 * (a - 0.45)) + 11.0 * place.zw
                      : body.map * 2.3;
     float b = grains(at, 4);
-    float c = grains(clouds ? vec2(turned * 1.7 + 2.0 * a, belt * 3.4 + 1.6 * a) : at + 0.11 * l, 4);
+    float c = grains(clouds ? vec2(turned * 1.7 + 2.0 * a, belt * 3.4 + 1.6 * a)
+                            : at + 0.11 * l, 4);
 
     float facing = dot(body.normal, light_from);
     // Stone and ice.
@@ -70,7 +72,7 @@ vec3 shade(Body body, vec3 ray, vec3 light_from, float ring_shadow) {
 
     vec3 base = clouds ? bands : stone * (1.0 - 0.35 * step(0.9, body.normal.y) * is_plain);
     float lit = clouds ? cloud_lit : stone_lit;
-    vec3 light = base * (star_light * lit * ring_shadow + fill_light);
+    vec3 light = base * (star_light * lit * ring_shadow + fill_light * (1.0 + 0.6 * body.normal.y));
 
     // Ice mirrors a low star in a broad path.
     vec3 tilted = normalize(body.normal - 0.25 * (body.right * slope.x + body.up * slope.y)
@@ -80,11 +82,11 @@ vec3 shade(Body body, vec3 ray, vec3 light_from, float ring_shadow) {
 
     // The night side: sheet lightning in the clouds, and a crown of fire about the pole.
     float dark = smoothstep(0.1, -0.25, facing) * body.banded;
-    float beatless = time * 0.9;
-    vec2 strike = vec2(hash11(floor(beatless)), hash11(floor(beatless) + 0.37)) * 1.4 - 0.7;
+    float clock = time * 0.9;
+    vec2 strike = vec2(hash11(floor(clock)), hash11(floor(clock) + 0.37)) * 1.4 - 0.7;
     vec2 local = vec2(dot(body.normal, planet_right), dot(body.normal, planet_up));
     float near_strike = exp(-24.0 * dot(local - strike, local - strike))
-        * square(sin(PI * fract(beatless)));
+        * square(sin(PI * fract(clock)));
     light += mix(accent_b, light_colour, 0.5) * near_strike * dark * (0.25 + 0.75 * c)
         * onset * (0.35 + 0.5 * storm);
     float crown = exp(-square((latitude - 0.86 - 0.05 * (a - 0.5)) / 0.035));

@@ -97,12 +97,13 @@ void set_place() {
     vec3 over_limb = normalize(planet_toward + limb * margin);
     vec3 apart = normalize(limb - planet_toward * mix(0.15, 0.5, fract(place.y * 5.0)));
     vec3 ahead = towards(-side * mix(0.16, 0.42, fract(place.w * 3.0)),
-        mix(mix(0.06, 0.24, fract(place.z * 3.0)), 0.065, is_plain));
+        mix(mix(0.06, 0.24, fract(place.z * 3.0)), 0.1, is_plain));
     star_direction = normalize(mix(mix(apart, over_limb, rising), ahead,
         saturate(is_nebula + is_belt + is_plain * rising)));
     vec3 across = star_direction - planet_toward * dot(star_direction, planet_toward);
     across = normalize(across + 1e-4 * planet_up);
-    float facing = mix(-0.1, 0.4 - 0.6 * is_belt, rising) - 0.9 * noon - is_plain * (1.0 - rising) * 0.25;
+    float facing = mix(-0.1, 0.4 - 0.6 * is_belt, rising) - 0.9 * noon
+        - is_plain * (1.0 - rising) * 0.25;
     key_light = normalize(mix(across + facing * planet_toward, star_direction,
         is_giant * (1.0 - rising) * (1.0 - noon)));
     ground_light = normalize(mix(key_light, star_direction + vec3(0.0, 0.2, 0.0), rising));
@@ -110,6 +111,7 @@ void set_place() {
     ground_light.y = max(ground_light.y, 0.1);
     vec3 warm = mix(vec3(1.0, 0.95, 0.88), light_colour / max(dot(light_colour,
         vec3(0.2126, 0.7152, 0.0722)), 0.05), 0.45);
-    star_light = warm * (1.0 - 0.12 * fog + 0.1 * energy + 0.07 * beat) * mix(1.25 - 0.25 * noon, 1.5, rising);
+    star_light = warm * (1.0 - 0.12 * fog + 0.1 * energy + 0.07 * beat)
+        * mix(1.25 - 0.25 * noon, 1.5, rising);
     fill_light = mix(accent_b, shadow_colour * 3.0, 0.4) * 0.035 + 0.006;
 }

@@ -40,7 +40,7 @@ vec4 gas(vec2 p) {
     vec2 star = sky_map(star_direction);
     float away = length(p - star);
     float near_star = exp(-2.6 * away);
-    float cloud_share = is_nebula + (1.0 - is_nebula) * (0.27 + 0.2 * fog) * (1.0 - 0.4 * is_plain);
+    float cloud_share = is_nebula + (1.0 - is_nebula) * (0.27 + 0.2 * fog);
     float thick = smoothstep(0.3 - 0.08 * fog, 0.7, body + 0.16 * fold.x);
     thick *= 0.25 + 0.75 * thick * (0.55 + 0.6 * ridge);
     // Young stars burn holes into the gas around them.
@@ -67,11 +67,13 @@ vec4 gas(vec2 p) {
     float lane = smoothstep(0.1, 0.0, abs(g.y + 0.16 * fold.x + 0.02) - 0.05 * ridge) * 0.75;
     float core = exp(-14.0 * g.x * g.x - 60.0 * g.y * g.y);
     vec3 milk = mix(accent_b, light_colour, 0.35 + 0.5 * core);
-    light += has_galaxy * (1.0 - is_nebula) * milk
-        * (band * (0.03 + 0.16 * body) * (1.0 - lane * band) + 0.16 * core * (1.0 - 0.6 * lane));
+    // Over the plain the sky is wide and dark: there it always does.
+    float leaning = max(has_galaxy * (1.0 - is_nebula), is_plain);
+    light += leaning * milk
+        * (band * (0.04 + 0.2 * body) * (1.0 - lane * band) + 0.16 * core * (1.0 - 0.6 * lane));
     float floor_glow = 0.012 + 0.018 * body;
     light += mix(shadow_colour * 2.0, accent_b, 0.3) * floor_glow;
-    return vec4(light, 1.0 - 0.8 * dust * cloud_share + has_galaxy * 0.7 * band);
+    return vec4(light, 1.0 - 0.8 * dust * cloud_share + leaning * 0.7 * band);
 }
 
 // The star: a disc that boils, its corona and a fine cross of light. `seen` is 1 where nothing

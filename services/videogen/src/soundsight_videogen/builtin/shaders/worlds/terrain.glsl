@@ -10,6 +10,13 @@ float rise_of(vec3 ray) { return ray.y / max(length(ray.xz), 1e-3); }
 // The air far away in a direction: what the sky is just above the horizon.
 vec3 far_air(vec3 ray) { return clear_sky(normalize(vec3(ray.x, 0.012, ray.z))); }
 
+// Sunlight as it falls on land, nearer to the palette's brightest tone than the sun itself.
+vec3 sunlight() {
+    const vec3 LUMA = vec3(0.2126, 0.7152, 0.0722);
+    return mix(sun_colour, light_colour * (dot(sun_colour, LUMA) / max(dot(light_colour, LUMA),
+        0.05)), 0.5);
+}
+
 // Nearly a sine, of turns instead of radians, at a third of its cost.
 float wave(float turns) {
     float g = 2.0 * fract(turns) - 1.0;
@@ -62,9 +69,9 @@ vec4 streaks(vec3 ray) {
     float toward = max(dot(ray, sun_direction), 0.0);
     vec3 dark = mix(zenith_colour, middle_colour, 0.45) * (0.7 - 0.3 * storm);
     vec3 bright = mix(middle_colour, horizon_colour, 0.65) * 0.8
-        + sun_colour * (0.1 + 0.45 * pow(toward, 4.0)) * mix(vec3(1.0), accent_a, 0.3);
+        + sunlight() * (0.1 + 0.45 * pow(toward, 4.0)) * mix(vec3(1.0), accent_a, 0.3);
     vec3 light = mix(dark, bright, lit * (1.0 - 0.6 * storm))
-        + sun_colour * 0.4 * pow(toward, 12.0) * (1.0 - cover);
+        + sunlight() * 0.4 * pow(toward, 12.0) * (1.0 - cover);
     return vec4(light, cover * 0.92 * smoothstep(0.01, 0.13, ray.y));
 }
 
@@ -77,8 +84,8 @@ vec3 large_sun(vec3 ray, float radius_rad) {
     float foot = smoothstep(-0.9, 0.6, (ray.y - sun_direction.y) / radius_rad);
     float seas = 1.0 - 0.45 * night
         * smoothstep(0.4, 0.65, value_noise((ray.xy - sun_direction.xy) * 2.6 / radius_rad + 7.0));
-    vec3 light = mix(sun_colour * mix(1.1, 2.6, foot),
+    vec3 light = mix(sunlight() * mix(1.1, 2.6, foot),
         mix(light_colour, vec3(1.0), 0.4) * 1.1 * seas, night);
     float glow = exp(-1.3 * max(away - 1.0, 0.0)) * 0.3 + 0.35 / (1.0 + square(away));
-    return light * disc + sun_colour * glow * (0.5 + 0.1 * beat) * (1.0 + 0.6 * night);
+    return light * disc + sunlight() * glow * (0.5 + 0.1 * beat) * (1.0 + 0.6 * night);
 }
