@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from soundsight.common.v1 import common_pb2 as c
+from soundsight.composer.v1 import composer_pb2 as co
 from soundsight.render.v1 import resources_pb2 as r
 from soundsight.scenewriter.v1 import storyboard_pb2 as sb
 from soundsight.videogen.v1 import profile_pb2 as p
@@ -137,6 +138,74 @@ def test_titles_given_win_over_titles_found() -> None:
         return request.metadata.title
 
     assert [title("mine", "tag"), title("", "tag"), title("", "")] == ["mine", "tag", "film"]
+
+
+def compose(
+    made: plan.Footing, spec: r.RenderSpec, song: r.CanonicalSong, *capabilities: str
+) -> tuple[str, co.ComposeRequest]:
+    clips = {scene.id: c.ArtifactRef(sha256="aa") for scene in made.storyboard.scenes}
+    return plan.compose_request(made, spec, song, None, clips, "", "f", capabilities)
+
+
+@pytest.mark.parametrize(
+    ("given", "tagged", "expected"),
+    [
+        (("", ""), ("Tag", "Singer"), "Tag\nSinger"),
+        (("Mine", ""), ("Tag", ""), "Mine"),
+        (("Mine", "Me"), ("Tag", "Singer"), "Mine\nMe"),
+        (("", ""), (" a\tb\n c\0 ", "\r\n"), "a b c"),
+        (("", ""), ("x" * 300, "y" * 300), "x" * 98 + "…\n" + "y" * 98 + "…"),
+    ],
+)
+def test_a_song_with_a_title_gets_a_card(
+    given: tuple[str, str], tagged: tuple[str, str], expected: str
+) -> None:
+    """Title and artist, each in one printable line, that a caption has room for."""
+    spec = r.RenderSpec(title=given[0], artist=given[1])
+    song = r.CanonicalSong(title=tagged[0], artist=tagged[1])
+    _, request = compose(footing(continues="." * 8), spec, song, "captions")
+    assert [card.text for card in request.captions] == [expected]
+    assert request.captions[0].style == co.CAPTION_STYLE_TITLE
+    assert len(expected) <= 200
+
+
+@pytest.mark.parametrize(
+    ("scenes", "rate", "expected"),
+    [
+        (8, (24, 1), (17, 84)),
+        (8, (30000, 1001), (21, 105)),
+        (4, (24, 1), (17, 64)),
+        (8, (60, 1), None),
+    ],
+)
+def test_a_card_takes_a_small_part_of_a_video(
+    scenes: int, rate: tuple[int, int], expected: tuple[int, int] | None
+) -> None:
+    """It is seen from 0.7 s for 3.5 s, at most a third of the video; under 8 s there is none."""
+    made = footing(continues="." * scenes)
+    made.wish.frame_rate.num, made.wish.frame_rate.den = rate
+    _, request = compose(made, r.RenderSpec(title="Mine"), r.CanonicalSong(), "captions")
+    seen = [(card.start_frame, card.frames) for card in request.captions]
+    assert seen == ([expected] if expected else [])
+
+
+def test_an_invented_title_gets_no_card() -> None:
+    """A film's own title names no song, and an artist alone is no title."""
+    made = footing(continues="." * 8)
+    made.storyboard.treatment.title = "film"
+    song = r.CanonicalSong(artist="Singer", title=" \t")
+    _, request = compose(made, r.RenderSpec(), song, "captions")
+    assert not request.captions
+
+
+def test_captions_go_only_to_a_composer_that_draws_them() -> None:
+    """Another composer would refuse the whole video; and the key tells the two apart."""
+    made, song = footing(continues="." * 8), r.CanonicalSong(title="Tag")
+    plain, without = compose(made, r.RenderSpec(), song, "poster", "transitions")
+    carded, with_card = compose(made, r.RenderSpec(), song, "captions", "poster")
+    assert not without.captions
+    assert with_card.captions
+    assert plain != carded
 
 
 def test_the_comment_names_each_model_once() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import unicodedata
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final, Literal
@@ -27,6 +28,18 @@ _SIDE_FACTOR: Final = {
     videogen_pb2.QUALITY_HIGH: Fraction(3, 2),
 }
 """Sides of the internal picture against those at standard quality."""
+
+CAPTIONS_CAPABILITY: Final = "captions"
+"""What a composer declares that draws captions; one that does not refuses them."""
+
+_SEPARATING: Final = ("Cc", "Zl", "Zp")
+_CARD_FROM_S: Final = Fraction(7, 10)
+_CARD_S: Final = Fraction(7, 2)
+_CARD_SHARE: Final = 3
+"""A title card takes at most one part in this many of the video."""
+_CARD_LEAST_VIDEO_S: Final = 8
+_CARD_LINE_CHARS: Final = 99
+"""Longest line of a title card: title, newline and artist must fit into a caption."""
 
 QualityWord = Literal["draft", "standard", "high"]
 
@@ -215,6 +228,7 @@ def compose_request(
     clips: Mapping[str, common_pb2.ArtifactRef],
     comment: str,
     fingerprint: str,
+    capabilities: Collection[str] = (),
 ) -> tuple[str, composer_pb2.ComposeRequest]:
     """The key of the finished video and the call that composes it.
 
@@ -226,6 +240,7 @@ def compose_request(
         clips: the clip of each scene by its id.
         comment: how the video was made.
         fingerprint: the composer's.
+        capabilities: what the composer declares; captions go only to one that draws them.
     """
     storyboard = footing.storyboard
     request = composer_pb2.ComposeRequest(
@@ -250,6 +265,11 @@ def compose_request(
             sample_rate_hz=song.sample_rate_hz,
             original=original,
         ),
+        captions=(
+            title_card(footing, spec.title or song.title, spec.artist or song.artist)
+            if CAPTIONS_CAPABILITY in capabilities
+            else []
+        ),
         metadata=composer_pb2.FileMetadata(
             title=spec.title or song.title or storyboard.treatment.title,
             artist=spec.artist or song.artist,
@@ -261,6 +281,30 @@ def compose_request(
     key = keys.composition_key(request, fingerprint)
     request.output_key = f"projects/{footing.project}/compositions/{key}"
     return key, request
+
+
+def title_card(footing: Footing, title: str, artist: str) -> list[composer_pb2.Caption]:
+    """The song's title over the first pictures, and its artist below; nothing for a song without a
+    title, whose name would be an invented one, and for a video too short to carry it."""
+    frames, rate = footing.storyboard.frames, footing.wish.rate
+    lines = [line for line in (_card_line(title), _card_line(artist)) if line]
+    if not _card_line(title) or frames < _CARD_LEAST_VIDEO_S * rate:
+        return []
+    return [
+        composer_pb2.Caption(
+            start_frame=round(_CARD_FROM_S * rate),
+            frames=min(round(_CARD_S * rate), frames // _CARD_SHARE),
+            text="\n".join(lines),
+            style=composer_pb2.CAPTION_STYLE_TITLE,
+        )
+    ]
+
+
+def _card_line(text: str) -> str:
+    """A tag as one line of a card: tags may hold control characters, and anything else."""
+    plain = "".join(" " if unicodedata.category(one) in _SEPARATING else one for one in text)
+    line = " ".join(plain.split())
+    return line if len(line) <= _CARD_LINE_CHARS else f"{line[: _CARD_LINE_CHARS - 1].rstrip()}…"
 
 
 def clip_frames(scene: storyboard_pb2.Scene) -> int:

@@ -215,6 +215,7 @@ class Stages:
             {scene.scene_id: scene.clip for scene in render.scenes},
             plan.made_with([clip.provenance for clip in clips]),
             info.fingerprint,
+            info.capabilities,
         )
         found = await self._t.records.find(
             f"{request.output_key}/composition.json", composer_pb2.Composition()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,7 +28,6 @@ from soundsight_kit.errors import (
     NotFound,
     ResourceExhausted,
     SoundsightError,
-    Unimplemented,
     error_from_rpc,
 )
 from soundsight_kit.testing import assert_eventually, running_server
@@ -93,12 +92,39 @@ async def test_a_wrong_request_is_refused_by_field(
     assert error.value.field_violations[0][0] == field
 
 
-async def test_captions_are_declined_clearly(studio: Studio) -> None:
-    """What this composer does not draw is said, not left out."""
-    request = await studio.request([(0, 5, 0)])
-    request.captions.add(start_frame=0, frames=3, text="la")
-    with pytest.raises(Unimplemented, match="captions"):
-        await studio.compose(request)
+@pytest.mark.parametrize(
+    ("field", "spoil"),
+    [
+        ("captions[0].text", lambda c: setattr(c[0], "text", " \n ")),
+        ("captions[0].text", lambda c: setattr(c[0], "text", "a" * 201)),
+        ("captions[0].text", lambda c: setattr(c[0], "text", "a\nb\nc\nd")),
+        ("captions[1].text", lambda c: setattr(c[1], "text", "a\tb")),
+        ("captions[1].text", lambda c: setattr(c[1], "text", "a\u2028b")),
+        ("captions[0].style", lambda c: setattr(c[0], "style", 9)),
+        ("captions[0].frames", lambda c: setattr(c[0], "frames", 0)),
+        ("captions[0].start_frame", lambda c: setattr(c[0], "start_frame", -1)),
+        ("captions[1].frames", lambda c: setattr(c[1], "frames", 6)),
+        ("captions[1].start_frame", lambda c: setattr(c[0], "frames", 6)),
+        ("captions[1].start_frame", lambda c: setattr(c[0], "start_frame", 5)),
+    ],
+)
+async def test_a_wrong_caption_is_refused_by_field(
+    field: str, spoil: Callable[[Sequence[composer_pb2.Caption]], None], studio: Studio
+) -> None:
+    """Text, place and length are checked; two of one style never stand on each other."""
+    request = await studio.request([(0, 5, 0), (0, 5, 0)], quality="draft")
+    request.captions.add(start_frame=0, frames=5, text="one\nand\nmore")
+    request.captions.add(
+        start_frame=5, frames=5, text="a" * 200, style=composer_pb2.CAPTION_STYLE_SUBTITLE
+    )
+    request.captions.add(
+        start_frame=3, frames=4, text="title", style=composer_pb2.CAPTION_STYLE_TITLE
+    )
+    read_order(request)
+    spoil(request.captions)
+    with pytest.raises(InvalidArgument) as error:
+        read_order(request)
+    assert error.value.field_violations[0][0] == field
 
 
 async def test_clips_that_cannot_be_used_are_named(

@@ -1,4 +1,4 @@
-"""The child that makes frames anew: transitions, and clips of another encoder."""
+"""The child that makes frames anew: transitions, captions, and clips of another encoder."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from google.protobuf import json_format
 from numpy.typing import NDArray
 
 from soundsight.common.v1 import common_pb2
+from soundsight_composer.overlay import Overlay
 from soundsight_kit.errors import DataLoss
 from soundsight_kit.media.bitstream import only_video_stream, open_clip
 from soundsight_kit.media.children import Progress, Refused, answer
@@ -41,6 +42,7 @@ def make(request: dict[str, Any], _folder: Path, progress: Progress) -> dict[str
     films = {
         index: Film(index, Path(path), width, height) for index, path in enumerate(request["paths"])
     }
+    overlays = Overlays([Path(path) for path in request["captions"]])
     with H264Writer(
         Path(request["destination"]),
         settings=settings,
@@ -53,12 +55,14 @@ def make(request: dict[str, Any], _folder: Path, progress: Progress) -> dict[str
         # The parent kills this process's group when the work is cancelled.
         own_group=False,
     ) as writer:
-        for done, (clip, frame, other_clip, other_frame, veil, share) in enumerate(pictures):
+        for done, picture in enumerate(pictures):
+            clip, frame, other_clip, other_frame, veil, share, captions = picture
             shown = films[clip].picture(frame)
             if other_clip is not None:
                 shown = mixed(shown, films[other_clip].picture(other_frame), share)
             elif veil is not None:
                 shown = veiled(shown, height, _VEILS[veil], share)
+            shown = overlays.over(shown, captions)
             writer.write(shown)
             for index in range(clip):
                 films[index].close()
@@ -126,6 +130,25 @@ class Film:
 
     def _refused(self, why: str) -> Refused:
         return Refused("CLIP_UNREADABLE", why, clip=self._index)
+
+
+class Overlays:
+    """The drawn captions, each held in memory only while it is seen."""
+
+    def __init__(self, paths: list[Path]) -> None:
+        self._paths = paths
+        self._open: dict[int, Overlay] = {}
+
+    def over(self, picture: U8, captions: list[tuple[int, float]]) -> U8:
+        """The picture with captions over it, given by number and strength."""
+        seen = [number for number, _ in captions]
+        self._open = {number: self._open.get(number) or self._read(number) for number in seen}
+        for number, strength in captions:
+            picture = self._open[number].over(picture, strength)
+        return picture
+
+    def _read(self, number: int) -> Overlay:
+        return Overlay.load(self._paths[number])
 
 
 def mixed(first: U8, second: U8, share: float) -> U8:

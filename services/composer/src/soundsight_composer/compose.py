@@ -247,7 +247,7 @@ async def _store(
 ) -> composer_pb2.Composition:
     """Stores video and poster, then the record that says they are there."""
     key = request.output_key
-    notes = [sound.note] if sound.note else []
+    notes = [*([sound.note] if sound.note else []), *picture.notes]
     if picture.reencoded:
         notes.append(f"Clips encoded again, as they could not be copied: {len(picture.reencoded)}.")
     log.info(

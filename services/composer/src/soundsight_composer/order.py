@@ -9,7 +9,8 @@ from typing import Literal
 
 from soundsight.common.v1 import common_pb2
 from soundsight.composer.v1 import composer_pb2
-from soundsight_kit.errors import InvalidArgument, Unimplemented
+from soundsight_composer.captions import Caption, read_captions
+from soundsight_kit.errors import InvalidArgument
 from soundsight_kit.media.encoder import check_encoder_settings
 from soundsight_kit.timeline import video_frames
 
@@ -63,6 +64,7 @@ class Order:
     """A composition that can be made, as far as the request alone can tell."""
 
     shots: tuple[Shot, ...]
+    captions: tuple[Caption, ...]
     frames: int
     rate: Fraction
     width: int
@@ -77,13 +79,8 @@ class Order:
 def read_order(request: composer_pb2.ComposeRequest) -> Order:
     """Checks a request.
 
-    Raises InvalidArgument, naming the field, for a request that no composer can fulfil;
-    Unimplemented for captions.
+    Raises InvalidArgument, naming the field, for a request that no composer can fulfil.
     """
-    if request.captions:
-        raise Unimplemented(
-            "this composer draws no captions; leave them out", reason="CAPTIONS_UNSUPPORTED"
-        )
     _require(bool(request.project), "project", "the project must be named")
     prefix = f"projects/{request.project}/"
     _require(
@@ -130,6 +127,7 @@ def read_order(request: composer_pb2.ComposeRequest) -> Order:
     _require(request.poster_frame < frames, "poster_frame", f"the video has {frames} frames")
     return Order(
         shots=shots,
+        captions=read_captions(request.captions, frames, rate),
         frames=frames,
         rate=rate,
         width=size.width,

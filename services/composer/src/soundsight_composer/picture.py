@@ -9,6 +9,8 @@ from pathlib import Path
 
 from google.protobuf import json_format
 
+from soundsight_composer.captioning import DrawnCaptions, draw_captions
+from soundsight_composer.captions import Caption
 from soundsight_composer.order import Order
 from soundsight_composer.splice import Copied, CutPoints, Made, splice, uncopyable_clips
 from soundsight_composer.workshop import Workshop, input_error, wrong_clip
@@ -34,11 +36,13 @@ class ClipFacts:
 
 @dataclass(frozen=True, slots=True)
 class JoinedPicture:
-    """Files and the frames to take from each, in order; and which clips were encoded anew."""
+    """Files and the frames to take from each, in order; which clips were encoded anew; and what
+    a user should know about the captions."""
 
     pieces: tuple[tuple[Path, int, int], ...]
     reencoded: tuple[int, ...]
     made_frames: int
+    notes: tuple[str, ...] = ()
 
 
 async def prepare_picture(
@@ -56,8 +60,9 @@ async def prepare_picture(
     """
     facts = await _inspect(shop, order, clips, uris, song)
     _check(order, facts, uris)
-    points = _points(facts, await _signature(shop, order, facts))
-    pieces = splice(order.shots, points)
+    drawn = await draw_captions(shop, order)
+    points = _points(facts, await _signature(shop, order, facts, drawn.captions))
+    pieces = splice(order.shots, points, drawn.captions)
     made_frames = sum(piece.frames for piece in pieces if isinstance(piece, Made))
     runs: list[tuple[Path, int, int]] = []
     done = 0
@@ -67,10 +72,12 @@ async def prepare_picture(
             continue
         path = shop.folder / f"made-{number}.mp4"
         tell = _shifted(progress, done, made_frames)
-        await _make(shop, order, clips, uris, piece, path, tell)
+        await _make(shop, order, clips, uris, drawn, piece, path, tell)
         runs.append((path, 0, piece.frames))
         done += piece.frames
-    return JoinedPicture(tuple(runs), tuple(uncopyable_clips(order.shots, points)), made_frames)
+    return JoinedPicture(
+        tuple(runs), tuple(uncopyable_clips(order.shots, points)), made_frames, drawn.notes
+    )
 
 
 def _points(facts: Sequence[ClipFacts], signature: str) -> list[CutPoints]:
@@ -81,7 +88,9 @@ def _points(facts: Sequence[ClipFacts], signature: str) -> list[CutPoints]:
     ]
 
 
-async def _signature(shop: Workshop, order: Order, facts: Sequence[ClipFacts]) -> str:
+async def _signature(
+    shop: Workshop, order: Order, facts: Sequence[ClipFacts], captions: Sequence[Caption]
+) -> str:
     """The signature that copied clips must have.
 
     When all clips share one and nothing has to be made, it is theirs, whoever encoded them.
@@ -90,7 +99,7 @@ async def _signature(shop: Workshop, order: Order, facts: Sequence[ClipFacts]) -
     digests = {each.digest for each in facts}
     if len(digests) == 1:
         signature = facts[0].digest
-        pieces = splice(order.shots, _points(facts, signature))
+        pieces = splice(order.shots, _points(facts, signature), captions)
         if all(isinstance(piece, Copied) for piece in pieces):
             return signature
     return await asyncio.to_thread(_settings_signature, order, shop.folder / "sample.mp4")
@@ -145,6 +154,7 @@ async def _make(
     order: Order,
     clips: Sequence[Path],
     uris: list[str],
+    drawn: DrawnCaptions,
     piece: Made,
     destination: Path,
     progress: Progress,
@@ -153,8 +163,10 @@ async def _make(
     request = {
         "paths": [str(path) for path in clips],
         "pictures": [
-            (p.clip, p.frame, p.other_clip, p.other_frame, p.veil, p.share) for p in piece.pictures
+            (p.clip, p.frame, p.other_clip, p.other_frame, p.veil, p.share, p.captions)
+            for p in piece.pictures
         ],
+        "captions": [str(path) for path in drawn.paths],
         "keyframes": list(piece.keyframes),
         "encoder": json_format.MessageToDict(order.encoder, preserving_proto_field_name=True),
         "width": order.width,

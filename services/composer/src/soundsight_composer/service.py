@@ -21,7 +21,7 @@ from soundsight_kit.jobs import Emit, JobTable
 from soundsight_kit.server import ServiceBinding
 
 FULL_NAME = "soundsight.composer.v1.ComposerService"
-CAPABILITIES = ("audio_copy", "poster", "transitions")
+CAPABILITIES = ("audio_copy", "captions", "poster", "transitions")
 
 Response = composer_pb2.ComposeResponse
 
@@ -92,8 +92,8 @@ def composer_info(settings: ComposerSettings) -> GetInfoResponse:
         "soundsight-composer",
         implementation="soundsight-composer",
         description=(
-            "Joins clips by stream copy, renders transitions from their handles, and muxes the "
-            "song with ffmpeg."
+            "Joins clips by stream copy, renders transitions from their handles, draws captions, "
+            "and muxes the song with ffmpeg."
         ),
         fingerprint=source_fingerprint("soundsight_composer", "soundsight_kit.media"),
         capabilities=CAPABILITIES,

@@ -2,16 +2,17 @@
 
 Pure. A run of frames can be copied from a clip when it begins at an IDR frame and both of its ends
 are *clean*: the packets before such a point, in decoding order, show exactly the frames before it.
-All frames are made anew where a transition mixes pictures, where a clip does not have the
-mezzanine format, and between those and the next point where copying can begin or end.
+All frames are made anew where a transition mixes pictures or a caption is seen, where a clip does
+not have the mezzanine format, and between those and the next point where copying can begin or end.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
+from soundsight_composer.captions import Caption
 from soundsight_composer.order import Fade, Shot
 
 
@@ -31,7 +32,8 @@ class CutPoints:
 class Picture:
     """One frame to make: a clip's frame, mixed with another clip's frame or with a colour.
 
-    `share` is the part of the other picture or the colour, 0 to 1.
+    `share` is the part of the other picture or the colour, 0 to 1. `captions` are drawn over it:
+    the number and the strength of each.
     """
 
     clip: int
@@ -40,6 +42,7 @@ class Picture:
     other_frame: int = 0
     veil: Fade | None = None
     share: float = 0.0
+    captions: tuple[tuple[int, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,37 +75,51 @@ class Made:
 Piece = Copied | Made
 
 
-def splice(shots: Sequence[Shot], points: Sequence[CutPoints]) -> list[Piece]:
+def splice(
+    shots: Sequence[Shot], points: Sequence[CutPoints], captions: Sequence[Caption] = ()
+) -> list[Piece]:
     """The pieces that make up the picture, in order; their frames sum to the shots' frames."""
     pieces: list[Piece] = []
     waiting: list[Picture] = []
     keyframes: list[int] = []
+    position = 0
 
-    def finish_made() -> None:
+    def make(pictures: Iterable[Picture]) -> None:
+        nonlocal position
+        for picture in pictures:
+            waiting.append(_captioned(picture, captions, position))
+            position += 1
+
+    def copy(run: Copied) -> None:
+        nonlocal position
         if waiting:
             pieces.append(Made(tuple(waiting), tuple(keyframes)))
-            waiting.clear()
-            keyframes.clear()
+        waiting.clear()
+        keyframes.clear()
+        pieces.append(run)
+        position += run.frames
 
     for index, shot in enumerate(shots):
         after = shots[index + 1] if index + 1 < len(shots) else None
         keyframes.append(len(waiting))
-        waiting.extend(_fading_in(shots, index))
+        make(_fading_in(shots, index))
         first = shot.handle_in + shot.fade_after
         end = shot.end - (after.fade_before if after else 0)
-        run = copied_run(points[index], first, end)
-        if run is None:
-            waiting.extend(Picture(index, frame) for frame in range(first, end))
-        else:
-            waiting.extend(Picture(index, frame) for frame in range(first, run[0]))
-            if not waiting:
-                keyframes.clear()
-            finish_made()
-            pieces.append(Copied(index, *run))
-            waiting.extend(Picture(index, frame) for frame in range(run[1], end))
+        for low, high in _bare(first, end, position, captions):
+            make(Picture(index, frame) for frame in range(first, low))
+            run = copied_run(points[index], low, high)
+            if run is None:
+                make(Picture(index, frame) for frame in range(low, high))
+            else:
+                make(Picture(index, frame) for frame in range(low, run[0]))
+                copy(Copied(index, *run))
+                make(Picture(index, frame) for frame in range(run[1], high))
+            first = high
+        make(Picture(index, frame) for frame in range(first, end))
         if after is not None:
-            waiting.extend(_fading_out(shots, index))
-    finish_made()
+            make(_fading_out(shots, index))
+    if waiting:
+        pieces.append(Made(tuple(waiting), tuple(keyframes)))
     return pieces
 
 
@@ -123,6 +140,35 @@ def uncopyable_clips(shots: Sequence[Shot], points: Sequence[CutPoints]) -> list
         for index, (shot, clip) in enumerate(zip(shots, points, strict=True))
         if copied_run(clip, shot.handle_in, shot.end) != (shot.handle_in, shot.end)
     ]
+
+
+def _bare(
+    first: int, end: int, position: int, captions: Sequence[Caption]
+) -> list[tuple[int, int]]:
+    """The runs without captions within a clip's frames `first` up to `end`, in order.
+
+    `position` is the video's frame at which `first` is shown.
+    """
+    to_clip = first - position
+    runs: list[tuple[int, int]] = []
+    for caption in sorted(captions, key=lambda caption: caption.start):
+        start = min(caption.start + to_clip, end)
+        if first < start:
+            runs.append((first, start))
+        first = max(first, caption.end + to_clip)
+    if first < end:
+        runs.append((first, end))
+    return runs
+
+
+def _captioned(picture: Picture, captions: Sequence[Caption], position: int) -> Picture:
+    """The picture with what is drawn over frame `position` of the video."""
+    seen = tuple(
+        (number, caption.strength(position))
+        for number, caption in enumerate(captions)
+        if caption.start <= position < caption.end
+    )
+    return replace(picture, captions=seen) if seen else picture
 
 
 def _fading_out(shots: Sequence[Shot], index: int) -> Iterator[Picture]:
