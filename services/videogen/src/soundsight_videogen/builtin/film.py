@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect
 from collections.abc import Generator
 from dataclasses import dataclass, replace
 
@@ -21,7 +22,7 @@ _QUIET_EXPOSURE, _LOUD_EXPOSURE = 0.8, 1.2
 # The mean lightness of a palette that leaves the exposure alone, and how much others move it.
 _MIDDLE_KEY, _KEY_GAIN = 0.58, 3.5
 # How far an onset zooms in, as a share of the focal length: felt rather than seen.
-_PUNCH = 0.014
+_PUNCH = 0.018
 # Below this height things of a person's height reach over the horizon.
 _LOW_CAMERA_M = 2.0
 
@@ -92,7 +93,10 @@ def film_switches(film: Film) -> frozenset[str]:
         "WITH_WET": light.wet > 0.0,
         "WITH_LOW_CAMERA": float(film.path.position[:, 1].min()) < _LOW_CAMERA_M,
     }
-    return frozenset(name for name, needed in wanted.items() if needed)
+    kinds = film.scene.world.kinds
+    # A switch may carry a value, as preprocessors have it.
+    kind = {f"KIND {bisect(kinds, film.scene.place[0])}"} if kinds else set()
+    return frozenset(name for name, needed in wanted.items() if needed) | kind
 
 
 def frame_patches(film: Film, frame: int, aspect: float) -> list[Patch]:

@@ -26,7 +26,7 @@ _OFF_BEAT_LEVEL = 0.62
 _SILENCE = 4.0 / 255.0
 _AUDIBLE = 14.0 / 255.0
 # An onset pushes the world's clock: so many times its speed, and how long the push lasts.
-_KICK = 2.2
+_KICK = 3.0
 _KICK_RELEASE_S = 0.11
 _SLOWEST = 0.22
 _FASTEST = 1.6

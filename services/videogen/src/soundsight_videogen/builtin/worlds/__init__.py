@@ -12,6 +12,7 @@ from soundsight_videogen.builtin.worlds.abstract import ABSTRACT
 from soundsight_videogen.builtin.worlds.city import CITY
 from soundsight_videogen.builtin.worlds.desert import DESERT
 from soundsight_videogen.builtin.worlds.forest import FOREST
+from soundsight_videogen.builtin.worlds.mountains import MOUNTAINS
 from soundsight_videogen.builtin.worlds.ocean import OCEAN
 from soundsight_videogen.builtin.worlds.space import SPACE
 from soundsight_videogen.builtin.worlds.world import World
@@ -19,5 +20,5 @@ from soundsight_videogen.builtin.worlds.world import World
 __all__ = ["WORLDS", "World"]
 
 WORLDS: Final[MappingProxyType[str, World]] = MappingProxyType(
-    {world.name: world for world in (ABSTRACT, CITY, DESERT, FOREST, OCEAN, SPACE)}
+    {world.name: world for world in (ABSTRACT, CITY, DESERT, FOREST, MOUNTAINS, OCEAN, SPACE)}
 )

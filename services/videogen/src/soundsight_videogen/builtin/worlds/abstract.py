@@ -56,4 +56,5 @@ ABSTRACT = World(
     sun_spread_rad=0.5,
     # lines of equal depth, lit cells, crosses for lines, light along edges, dust
     features=(0.5, 0.6, 0.3, 0.5, 0.6),
+    kinds=(0.25, 0.5, 0.75),
 )

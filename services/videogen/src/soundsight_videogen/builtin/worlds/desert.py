@@ -69,4 +69,5 @@ DESERT = World(
     sun_spread_rad=math.radians(40.0),
     # towers of rock along the road, poles, a caravan, pools on the salt, a tree
     features=(0.5, 0.75, 0.6, 0.75, 0.6),
+    kinds=(0.25, 0.5, 0.75),
 )

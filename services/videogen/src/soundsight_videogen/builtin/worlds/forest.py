@@ -69,4 +69,5 @@ FOREST = World(
     sun_spread_rad=0.55,
     # a stream, falling leaves, thick undergrowth, very old trees, autumn
     features=(0.4, 0.5, 0.55, 0.4, 0.35),
+    kinds=(0.25, 0.5, 0.75),
 )

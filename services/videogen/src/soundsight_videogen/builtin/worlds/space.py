@@ -56,4 +56,5 @@ SPACE = World(
     sun_spread_rad=0.6,
     # comet, band of a galaxy, rings where the giant is not, a second moon, a storm's eye
     features=(0.4, 0.55, 0.5, 0.6, 0.6),
+    kinds=(0.34, 0.56, 0.78),
 )

@@ -23,6 +23,8 @@ class World:
     sun_spread_rad  how far from straight ahead the sun may stand
     aims_at_sun  whether long lenses are turned towards the sun: the rest may be empty
     features     bits of `place_features` that the shader reads: probability of each
+    kinds        where in `place.x` one kind of place ends and the next begins: the shader of each
+                 is compiled for itself, with KIND defined, and pays for no other
     """
 
     name: str
@@ -36,6 +38,7 @@ class World:
     sun_spread_rad: float
     aims_at_sun: bool = False
     features: tuple[float, ...] = field(default=())
+    kinds: tuple[float, ...] = field(default=())
 
     @property
     def shader(self) -> str:

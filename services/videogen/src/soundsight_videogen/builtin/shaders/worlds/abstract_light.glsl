@@ -17,8 +17,11 @@ const float CENTRE_Y = 5.5;
 const float ROOM_HEIGHT = 13.0;
 const float FARTHEST = 420.0;
 
-int room, form;
-bool is_grid, is_hall, is_points, is_tunnel;
+const bool is_grid = KIND == GRID;
+const bool is_hall = KIND == HALL;
+const bool is_points = KIND == POINTS;
+const bool is_tunnel = KIND == TUNNEL;
+int form;
 vec3 viewpoint, middle, to_centre;
 float airy;             // 0 where light is drawn on dark, 1 where colour is drawn on light
 float tint_scale, tint_shift;
@@ -77,12 +80,7 @@ vec3 lamp(float x) { return tint(x) * lamp_scale + lamp_base; }
 vec3 glow(float x) { return tint(x) * glow_scale; }
 
 void prepare() {
-    room = int(place.x * 4.0);
     form = int(variation.x * 7.0);
-    is_grid = room == GRID;
-    is_hall = room == HALL;
-    is_points = room == POINTS;
-    is_tunnel = room == TUNNEL;
 
     // Narrow places hold the camera near their middle.
     viewpoint = camera_position;

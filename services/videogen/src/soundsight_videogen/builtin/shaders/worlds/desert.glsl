@@ -10,6 +10,7 @@
 #define has_poles place_features[1]
 #define has_caravan place_features[2]
 #define has_pools place_features[3]
+// The last of them is read in every picture, so that the driver keeps the whole array.
 #define has_tree place_features[4]
 
 #include "worlds/desert_ground.glsl"
@@ -76,8 +77,8 @@ vec3 ground_light(vec3 p, vec3 ray, float t, vec3 air, vec3 dune) {
     slope = slope / e + ripples(p.xz, foot) * (1.0 - 0.85 * is_salt()) * (1.0 - 0.5 * is_road());
     vec3 normal = normalize(vec3(-slope.x, 1.0, -slope.y));
     vec3 sand = sand_colour();
-    vec3 light = lit_surface(mix(sand, mix(vec3(0.75), light_colour, 0.75), 0.8 * is_salt()), normal,
-        past_crests(dune));
+    vec3 salt = mix(vec3(0.75), light_colour, 0.75);
+    vec3 light = lit_surface(mix(sand, salt, 0.8 * is_salt()), normal, past_crests(dune));
     light += sunlight() * glints(p.xz, ray, t) * (1.0 - wet);
     for (int once = 0; once < int(is_salt()); once++) {
         float raised = smoothstep(0.0, 0.09 + 0.4 * foot, net(p.xz * 0.42)) - 1.0;
@@ -159,8 +160,8 @@ void main() {
     float gust = value_noise(vec2(0.02 * p.x + 0.9 * time, 0.05 * p.z));
     light = mix(light, dust, 1.0 - exp(-0.05 * hit.y * (0.3 + wind + 1.2 * heave) * gust));
 #ifdef WITH_RAIN
-    light += (air * 0.5 + light_colour * 0.1) * rain_streaks(ray) * (0.4 + 0.4 * energy + 0.4 * onset)
-        * (1.0 - storm);
+    light += (air * 0.5 + light_colour * 0.1) * rain_streaks(ray)
+        * (0.4 + 0.4 * energy + 0.4 * onset) * (1.0 - storm);
 #endif
 #ifdef WITH_SNOW
     light = mix(light, light_colour * (0.2 + ambient_colour * 1.5),

@@ -1,15 +1,15 @@
 // The desert's ground: two families of dunes with one gentle and one steep flank, meeting in a
 // sharp crest; or a plain. Its height, the way of a ray to it, and its light.
 
-float kind() { return floor(place.x * 3.9999); }
-float is_dunes() { return kind() == 0.0 ? 1.0 : 0.0; }
-float is_salt() { return kind() == 1.0 ? 1.0 : 0.0; }
-float is_road() { return kind() == 2.0 ? 1.0 : 0.0; }
-float is_mesas() { return kind() == 3.0 ? 1.0 : 0.0; }
+const float kind = float(KIND);
+float is_dunes() { return kind == 0.0 ? 1.0 : 0.0; }
+float is_salt() { return kind == 1.0 ? 1.0 : 0.0; }
+float is_road() { return kind == 2.0 ? 1.0 : 0.0; }
+float is_mesas() { return kind == 3.0 ? 1.0 : 0.0; }
 
 // How much of the dunes' height a place has.
 float dune_share() {
-    return kind() == 0.0 ? 1.0 : kind() == 1.0 ? 0.0 : kind() == 2.0 ? 0.12 : 0.24;
+    return kind == 0.0 ? 1.0 : kind == 1.0 ? 0.0 : kind == 2.0 ? 0.12 : 0.24;
 }
 
 const float CREST = 0.68;      // where in a wave the crest stands
@@ -74,7 +74,8 @@ vec2 ground_hit(vec3 origin, vec3 ray, float last) {
         float pace = gap * rate + 0.002 * t;
         // Wind takes sand off the crests and carries it out over the steep side.
         float lee = (dune.y - CREST + 0.03) / 0.22;
-        smoke += min(pace, 14.0) * exp(-1.1 * gap) * saturate(lee * 9.0) * exp(-2.2 * max(lee, 0.0));
+        smoke += min(pace, 14.0) * exp(-1.1 * gap) * saturate(lee * 9.0)
+            * exp(-2.2 * max(lee, 0.0));
         before = t;
         gap_before = gap;
         t += pace;
@@ -97,16 +98,6 @@ float past_crests(vec3 dune) {
 // ---- light -------------------------------------------------------------------------------------
 
 vec3 sand_colour() { return mix(vec3(0.6, 0.41, 0.25), light_colour * 0.58, 0.62); }
-
-// Light on a surface that faces `normal`; shade has the palette's dark colour.
-vec3 lit_surface(vec3 colour, vec3 normal, float open) {
-    float toward = dot(normal, sun_direction);
-    float low = 1.0 - saturate(sun_direction.y * 2.0);
-    float direct = saturate(toward * (0.72 + 1.4 * low) + 0.02) * open;
-    vec3 shade = ambient_colour * (0.14 + 0.24 * normal.y) * (1.0 + 0.7 * cloud * (1.0 - low))
-        + mix(accent_b, shadow_colour, 0.5) * 0.07 * (1.0 - 0.5 * night);
-    return colour * (shade + sunlight() * direct * (1.25 + 0.6 * night) * (1.0 + 0.06 * beat + 0.05 * onset));
-}
 
 // ---- sand --------------------------------------------------------------------------------------
 
@@ -150,12 +141,11 @@ float glints(vec2 p, vec3 ray, float t) {
 // brightness, y: share of bush.
 vec2 scrub(vec2 p, float foot) {
     float patches = 0.72 + 0.5 * value_noise(p * vec2(0.06, 0.045) + 11.0 * place.z);
-    vec2 q = p * 0.34;
+    vec2 q = p * 0.55 + 0.22 * (value_noise(p * 1.9) - 0.5);
     vec4 chance = hash24(floor(q) + floor(90.0 * place.w));
     vec2 d = fract(q) - 0.3 - 0.4 * chance.xy;
-    d.x *= 0.8;
-    float size = 0.05 + 0.16 * chance.z * chance.z, w = 0.34 * foot;
-    float bush = smoothstep(size + w, size - w - 0.05, length(d)) * step(0.62, chance.w)
+    float size = 0.02 + 0.13 * chance.z * chance.z * chance.z, w = 0.55 * foot;
+    float bush = smoothstep(size + w, size * 0.4 - w, length(d)) * step(0.5, chance.w)
         * min(1.0, size / w);
     return vec2(patches, bush * smoothstep(5.6, 9.0, abs(p.x) + 4.0 * is_mesas()));
 }

@@ -48,7 +48,7 @@ Tower meet_tower(vec3 origin, vec3 ray) {
             float talus = square(saturate(1.0 - v / 0.4));
             float rough = line_noise(at.y * 0.07 + 31.0 * chance.x + (at.x > 0.0 ? 9.0 : 0.0));
             float reach = broad * (1.0 + 0.85 * talus - 0.1 * v
-                + 0.16 * (rough - 0.5) * (1.0 - talus));
+                + 0.1 * (rough - 0.5) * (1.0 - talus));
             // Those that come up at the end of the row do so in the haze.
             float grown = smoothstep(float(count) * TOWER_EVERY_M,
                 float(count - 1) * TOWER_EVERY_M, at.z);
@@ -194,7 +194,8 @@ vec4 dust_wall(vec3 ray, float b, float rise) {
     float billow = fbm(q + vec2(0.08 * time, 0.0), 4);
     float high = swelling + 0.34 * (billow - 0.32) + 0.06 * sin(b * 1.6 + 4.0 * place.y);
     float cover = smoothstep(0.0, 0.05, high - rise);
-    float lit = saturate(0.35 + 2.4 * (billow - fbm(q + vec2(0.09 * sign(sun_direction.x), 0.16), 3)));
+    float beyond = fbm(q + vec2(0.09 * sign(sun_direction.x), 0.16), 3);
+    float lit = saturate(0.35 + 2.4 * (billow - beyond));
     vec3 light = sand_colour() * (ambient_colour * (0.5 + 0.9 * lit) + sunlight() * lit)
         + horizon_colour * 0.18;
     return vec4(light, cover * 0.94);

@@ -94,7 +94,7 @@ void main() {
     float forward = max(ray.z, 0.02);
     vec3 air = haze(ray);
     // The air is clearer towards the crowns.
-    float clear = (wood.kind == CLEARING ? 0.9 : 0.6) * (1.0 - fog);
+    float clear = (kind == CLEARING ? 0.9 : 0.6) * (1.0 - fog);
     float thick = haze_per_metre() * (1.0 - clear * smoothstep(0.05, 0.45, ray.y));
     float thing = 0.0, last = 0.0;
     Gathered seen = Gathered(vec3(0.0), 1.0);
@@ -104,7 +104,7 @@ void main() {
     bool over = origin.y > OVER_TREES;
 #endif
     float until = over ? FAR : meet_ground(origin, ray);
-    bool grassy = wood.kind == CLEARING || wood.kind == BIRCHES;
+    bool grassy = kind == CLEARING || kind == BIRCHES;
     bool near = !over && origin.y < 9.0;
     // Plants are gathered by themselves and put between the rows of trees that they stand between.
     Gathered plants = Gathered(vec3(0.0), 1.0);

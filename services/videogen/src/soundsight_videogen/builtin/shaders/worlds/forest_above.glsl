@@ -10,7 +10,7 @@ vec4 treetops(vec3 p, float row, float distance, vec3 air, inout float at) {
     float ragged = weave(vec2(x * 2.6, p.y * 2.2 + 9.0 * row)) - 0.5;
     float tufts = weave(vec2(x * 1.3, p.y * 1.6 + 5.0 * row));
     float moved = sway(row) * 200.0;
-    float narrow = wood.kind == PILLARS || wood.kind == HOLLOW ? 3.0 : 2.1;
+    float narrow = kind == PILLARS || kind == HOLLOW ? 3.0 : 2.1;
     float best = -FAR, lean = 0.0, seed = 0.0;
     // Two sets of trees, so that crowns overlap.
     for (int i = 0; i < 2; i++) {

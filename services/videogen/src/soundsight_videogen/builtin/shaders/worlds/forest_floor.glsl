@@ -19,7 +19,7 @@ vec3 floor_light(vec3 p, vec3 ray, vec3 air, float distance, float lit) {
     float speck = weave(p.xz * ASKEW * 21.0);
     float grain = 0.5 + (tufts - 0.5) * 0.7 * middle + (litter - 0.5) * 0.75 * fine
         + (speck - 0.5) * 0.8 * fine * fine;
-    float grassy = wood.kind == CLEARING || wood.kind == BIRCHES ? 0.75 : 0.35;
+    float grassy = kind == CLEARING || kind == BIRCHES ? 0.75 : 0.35;
     vec3 earth = mix(bark * 1.3, accent_a * 0.09 + vec3(0.05, 0.03, 0.015), 0.5);
     vec3 green = mix(moss, leaf * 0.55, 0.5);
     vec3 base = mix(earth, green, smoothstep(0.25, 0.65, patches + 0.5 * (grassy - 0.4)));

@@ -57,8 +57,9 @@ const float PILLARS = 0.0, CLEARING = 1.0, HOLLOW = 2.0, BIRCHES = 3.0;
 const float ROOF = 15.0;          // where shafts of light come through the leaves, metres
 const float OVER_TREES = 20.0;    // the camera is either well below or well above this
 
+const float kind = float(KIND);
+
 struct Wood {
-    float kind;
     float apart;         // between trunks of a row, metres
     float filled;        // share of them that stand
     vec2 radius;         // thinnest and thickest trunk
@@ -82,24 +83,23 @@ float dawn;              // 1 in the cold mist before the day, 0 at other hours
 float bending;           // how far trees bend now, per square metre of height
 
 void describe_wood() {
-    float kind = floor(place.x * 3.9999);
     float side = place.y > 0.5 ? 1.0 : -1.0;
     float full = 0.55 + 0.35 * density;
     float curve = (0.6 + 0.4 * place.z) * (place.w > 0.5 ? 1.0 : -1.0);
-    wood = Wood(kind, 4.6, full, vec2(0.3, 0.62), vec2(-3.3, 3.3), 11.0, 0.5, 0.0, vec2(0.03),
+    wood = Wood(4.6, full, vec2(0.3, 0.62), vec2(-3.3, 3.3), 11.0, 0.5, 0.0, vec2(0.03),
         vec2(-6.0, 6.0), 0.0015 * curve, side, 0.9);
     if (kind == CLEARING) {
-        wood = Wood(kind, 3.2, min(full + 0.12, 0.95), vec2(0.16, 0.48),
+        wood = Wood(3.2, min(full + 0.12, 0.95), vec2(0.16, 0.48),
             side > 0.0 ? vec2(-4.6, 17.0) : vec2(-17.0, 4.6), 4.6, 0.62, 0.0, vec2(0.05),
             vec2(-9.0, 9.0), -0.011 * side, side, 0.0);
     }
     if (kind == HOLLOW) {
-        wood = Wood(kind, 3.4, full, vec2(0.2, 0.5), vec2(-3.3, 3.3), 6.4, 0.58, 0.0,
+        wood = Wood(3.4, full, vec2(0.2, 0.5), vec2(-3.3, 3.3), 6.4, 0.58, 0.0,
             vec2(0.34 + 0.14 * place.z, 0.48 - 0.14 * place.z), vec2(-1.7, 1.7),
             0.01 * curve, side, 1.15);
     }
     if (kind == BIRCHES) {
-        wood = Wood(kind, 2.5, min(full + 0.1, 0.95), vec2(0.09, 0.19), vec2(-3.2, 3.2), 6.8, 0.44,
+        wood = Wood(2.5, min(full + 0.1, 0.95), vec2(0.09, 0.19), vec2(-3.2, 3.2), 6.8, 0.44,
             0.2 * side, side > 0.0 ? vec2(0.0, 0.42) : vec2(0.42, 0.0),
             vec2(-5.0, 5.0), 0.004 * curve, side, 0.7);
     }

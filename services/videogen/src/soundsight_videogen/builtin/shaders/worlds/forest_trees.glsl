@@ -45,7 +45,7 @@ vec4 tree_row(vec3 p, float row, float distance, vec3 ray, float lit, inout floa
     float seed = 6.28 * chance.y + row;
     float shift = (chance.y - 0.5) * 0.05 * h + 0.09 * radius * sin(0.7 * h + seed);
     float d = (p.x - stands_at - shift) * facing;
-    float tall = wood.kind == BIRCHES ? 15.0 : 26.0;
+    float tall = kind == BIRCHES ? 15.0 : 26.0;
     float thick = radius * (max(1.0 - h / tall, 0.0) + 0.55 * exp(-2.6 * max(h, 0.0)));
     float solid = saturate((thick - abs(d)) / pixel + 0.5) * step(-0.4, h) * step(0.012, thick);
 
@@ -68,7 +68,7 @@ vec4 tree_row(vec3 p, float row, float distance, vec3 ray, float lit, inout floa
     float rough = weave(vec2(u * (2.2 + 5.0 * radius) + seed, h * 1.1));
     vec3 skin = bark * (0.45 + 1.1 * rough);
     skin = mix(skin, moss * 0.8, smoothstep(1.6, 0.0, h + 1.5 * rough) * 0.7);
-    if (wood.kind == BIRCHES) {
+    if (kind == BIRCHES) {
         skin = mix(birch_skin(u, h, chance.z, pixel / 0.12), bark, branch * (1.0 - solid));
     }
 #ifdef WITH_SNOW
@@ -95,7 +95,7 @@ vec4 leaf_row(vec3 p, float row, float distance, float ahead, float against) {
     float spray = weave(ASKEW * q * 1.4 + 3.7);
     float blade = weave(q * ASKEW * 5.8 + 0.4 * time * (0.2 + wind));
     float fine = 1.0 / (1.0 + square(pixel * 5.0));
-    float open = wood.kind == CLEARING
+    float open = kind == CLEARING
         ? smoothstep(-1.0, 4.5, min(p.x - wood.open.x, wood.open.y - p.x) + 0.22 * (p.y - 9.0))
         : 0.3 * exp(-square(p.x / 3.0));
     float rise = clamp(h / 7.0, -1.0, 0.62);

@@ -8,7 +8,10 @@
 #define has_eye place_features[4]
 
 // The four kinds of place; each is 1 or 0, so that formulas can be mixed instead of branched.
-float is_giant, is_nebula, is_plain, is_belt;
+const float is_giant = KIND == 0 ? 1.0 : 0.0;
+const float is_nebula = KIND == 1 ? 1.0 : 0.0;
+const float is_plain = KIND == 2 ? 1.0 : 0.0;
+const float is_belt = KIND == 3 ? 1.0 : 0.0;
 
 vec3 planet_centre;      // from the camera, in planet radii
 vec3 planet_toward;      // the same as a direction
@@ -60,10 +63,6 @@ float grain_line(float x) {
 vec3 towards(float right, float up) { return normalize(vec3(right, up, 1.0)); }
 
 void set_place() {
-    is_giant = step(place.x, 0.34);
-    is_nebula = step(place.x, 0.56) - is_giant;
-    is_plain = step(place.x, 0.78) - is_giant - is_nebula;
-    is_belt = 1.0 - is_giant - is_nebula - is_plain;
     ring_share = max(is_giant, (1.0 - is_belt) * has_ring);
     rising = (1.0 - step(0.9, night)) * smoothstep(0.3, 0.14, sun_direction.y);
     float noon = (1.0 - step(0.9, night)) * (1.0 - rising);
