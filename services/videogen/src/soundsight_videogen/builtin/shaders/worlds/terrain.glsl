@@ -89,3 +89,14 @@ vec3 large_sun(vec3 ray, float radius_rad) {
     float glow = exp(-1.3 * max(away - 1.0, 0.0)) * 0.3 + 0.35 / (1.0 + square(away));
     return light * disc + sunlight() * glow * (0.5 + 0.1 * beat) * (1.0 + 0.6 * night);
 }
+
+// Light on a surface that faces `normal`; shade has the palette's dark colour.
+vec3 lit_surface(vec3 colour, vec3 normal, float open) {
+    float toward = dot(normal, sun_direction);
+    float low = 1.0 - saturate(sun_direction.y * 2.0);
+    float direct = saturate(toward * (0.72 + 1.4 * low) + 0.02) * open;
+    vec3 shade = ambient_colour * (0.14 + 0.24 * normal.y) * (1.0 + 0.7 * cloud * (1.0 - low))
+        + mix(accent_b, shadow_colour, 0.5) * 0.07 * (1.0 - 0.5 * night);
+    float pulse = 1.0 + 0.06 * beat + 0.05 * onset;
+    return colour * (shade + sunlight() * direct * (1.25 + 0.6 * night) * pulse);
+}
