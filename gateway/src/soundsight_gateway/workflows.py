@@ -50,6 +50,11 @@ QUEUE: Final = "scenes"
 MAX_MOVES: Final = 10
 """Times that a scene is keyed anew because its pool changed, before that counts as a failure."""
 
+OFTEN_LOOKING: Final = 4
+"""So many scenes look for their clips as often as is configured; a crowd looks less often."""
+
+LONGEST_POLLING_S: Final = 2.0
+
 MAX_PRIORITY: Final = 2**31 - 1
 
 _DETAILS = error_details_pb2.ErrorInfo
@@ -111,6 +116,7 @@ class Flow:
         self._hub = hub
         self._front = front
         self._polling_s = polling_s
+        self._waiting = 0
         self._steps: dict[asyncio.Task[Any], RenderRef] = {}
         self._workflows: set[asyncio.Task[Any]] = set()
         self._leaving = False
@@ -277,7 +283,7 @@ class Flow:
                         outcome.value,
                         attempt,
                     )
-                outcome = await self._result(handle)
+                outcome = await self._take_result(handle)
             error = outcome.error
             if error is None:
                 return outcome
@@ -294,11 +300,24 @@ class Flow:
                 return Outcome(error=error)
             await DBOS.sleep_async(pause_s)
 
-    async def _result(self, handle: WorkflowHandleAsync[Json]) -> Outcome:
+    async def _take_result(self, handle: WorkflowHandleAsync[Json]) -> Outcome:
+        """How a take ended. All scenes of a render wait at once, most of them for their turn: the
+        more there are, the less often each looks, or looking takes time from filming."""
+        self._waiting += 1
+        try:
+            crowd = max(1.0, self._waiting / OFTEN_LOOKING)
+            polling_s = max(self._polling_s, min(self._polling_s * crowd, LONGEST_POLLING_S))
+            return await self._result(handle, polling_s)
+        finally:
+            self._waiting -= 1
+
+    async def _result(
+        self, handle: WorkflowHandleAsync[Json], polling_s: float | None = None
+    ) -> Outcome:
         """How a child ended. One that was cancelled or lost under the engine's hands counts as a
         fault of ours."""
         try:
-            ended = await handle.get_result(polling_interval_sec=self._polling_s)
+            ended = await handle.get_result(polling_interval_sec=polling_s or self._polling_s)
         except Exception as raised:
             return Outcome(
                 error=Internal(
