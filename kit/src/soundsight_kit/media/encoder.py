@@ -19,7 +19,7 @@ Quality = Literal["draft", "standard", "high"]
 
 _PRESET_AND_CRF: dict[Quality, tuple[str, int]] = {
     "draft": ("superfast", 27),
-    "standard": ("superfast", 21),
+    "standard": ("superfast", 23),
     "high": ("medium", 17),
 }
 _PRESETS = (
