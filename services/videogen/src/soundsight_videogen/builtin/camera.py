@@ -139,16 +139,18 @@ def camera_path(plan: CameraPlan, rig: Rig, time_s: Curve) -> CameraPath:
     longing = min(max((focal - _WIDE_FOCAL) / (_LONG_FOCAL - _WIDE_FOCAL), 0.0), 1.0)
     yaw = yaw * (1.0 - 0.75 * longing) + plan.aim_rad * longing
     zoom = ones
+    # A long lens turns less, or it would end in an empty sky.
+    turning = min(1.0, _WIDE_FOCAL / focal)
 
     match plan.move:
         case Move.STATIC:
             pass
         case Move.PAN_LEFT | Move.PAN_RIGHT:
-            swing = _reach(rig.pan_rate_rad_s, rig.pan_range_rad, total)
+            swing = _reach(rig.pan_rate_rad_s, rig.pan_range_rad, total) * turning
             sign = 1.0 if plan.move is Move.PAN_RIGHT else -1.0
             yaw = yaw * 0.5 + sign * swing * (along - 0.5)
         case Move.TILT_UP | Move.TILT_DOWN:
-            swing = _reach(rig.pan_rate_rad_s, rig.tilt_range_rad, total)
+            swing = _reach(rig.pan_rate_rad_s, rig.tilt_range_rad, total) * turning
             sign = 1.0 if plan.move is Move.TILT_UP else -1.0
             pitch = pitch + sign * swing * (along - (0.3 if sign > 0 else 0.7))
         case Move.PUSH_IN | Move.PULL_OUT:

@@ -49,10 +49,10 @@ vec3 lightning(vec3 ray) {
 // Everything beyond the ground.
 vec3 beyond(vec3 ray, inout float thing) {
     vec3 light = sky_light(ray) + lightning(ray);
-    for (int once = 0; once < (rise_of(ray) < 0.11 ? 1 : 0); once++) {
+    if (rise_of(ray) < 0.11) {
         light = distance_light(ray, light, thing);
     }
-    for (int once = 0; once < int(storm + 0.5); once++) {
+    if (storm > 0.5) {
         vec4 wall = dust_wall(ray, bearing(ray), rise_of(ray));
         light = mix(light, wall.xyz + lightning(ray), wall.w);
     }
@@ -72,7 +72,7 @@ vec3 mirrored(vec3 ray) {
 
 vec3 ground_light(vec3 p, vec3 ray, float t, vec3 air, vec3 dune) {
     float foot = t * pixel_angle / max(sqrt(abs(ray.y)), 0.2);
-    float e = max(0.12, 0.7 * t * pixel_angle);
+    float e = max(0.15, 1.1 * t * pixel_angle);
     vec2 slope = vec2(dunes(p.xz + vec2(e, 0.0), t).x, dunes(p.xz + vec2(0.0, e), t).x) - dune.x;
     slope = slope / e + ripples(p.xz, foot) * (1.0 - 0.85 * is_salt()) * (1.0 - 0.5 * is_road());
     vec3 normal = normalize(vec3(-slope.x, 1.0, -slope.y));
@@ -80,7 +80,7 @@ vec3 ground_light(vec3 p, vec3 ray, float t, vec3 air, vec3 dune) {
     vec3 salt = mix(vec3(0.75), light_colour, 0.75);
     vec3 light = lit_surface(mix(sand, salt, 0.8 * is_salt()), normal, past_crests(dune));
     light += sunlight() * glints(p.xz, ray, t) * (1.0 - wet);
-    for (int once = 0; once < int(is_salt()); once++) {
+    if (is_salt() > 0.5) {
         float raised = smoothstep(0.0, 0.09 + 0.4 * foot, net(p.xz * 0.42)) - 1.0;
         light *= 1.0 + (0.3 * raised + 0.2) / (1.0 + square(foot * 1.4));
 #ifdef BELOW_HORIZON
@@ -94,11 +94,11 @@ vec3 ground_light(vec3 p, vec3 ray, float t, vec3 air, vec3 dune) {
         light = mix(light, image * 0.93, water * (0.35 + 0.65 * pow(1.0 - saturate(-ray.y), 3.0)));
 #endif
     }
-    for (int once = 0; once < int(is_road() + is_mesas()); once++) {
+    if (is_road() + is_mesas() > 0.5) {
         vec2 plain = scrub(p.xz, foot);
         light = mix(light * plain.x, shadow_colour * 0.15 + ambient_colour * 0.1, 0.75 * plain.y);
     }
-    for (int once = 0; once < int(is_road()); once++) light = road(light, p.xz, normal, foot);
+    if (is_road() > 0.5) light = road(light, p.xz, normal, foot);
     float blown = running_sand(p.xz, t) * (1.0 - 0.7 * is_salt());
     return mix(light, air * 0.6 + sunlight() * 0.25 * sand, 0.5 * blown);
 }
@@ -119,7 +119,9 @@ void main() {
     origin.x *= mix(1.0, 0.1, is_road());
     origin.y += envelope(origin.xz) + 0.75 * SMALL_HEIGHT_M * dune_share();
     float thing = 0.0;
-    vec3 air = far_air(ray);
+    // In a storm the far ground is lost in dust.
+    vec3 air = mix(far_air(ray), sand_colour() * ambient_colour * 0.75 + horizon_colour * 0.18,
+        0.8 * storm);
     // Rays that leave the layer of the dunes have nothing to meet.
     float top = (HEIGHT_M * swell() + SMALL_HEIGHT_M) * dune_share();
     float last = ray.y > 0.0 ? min(max(top - origin.y, 0.0) / ray.y, REACH_M) : REACH_M;
@@ -127,15 +129,15 @@ void main() {
     float t = hit.x;
     vec3 light = air;
 #ifdef ABOVE_HORIZON
-    light = beyond(ray, thing);
     float hits = last > 0.5 && t < 0.999 * last ? 1.0 : 0.0;
+    light = beyond(ray, thing);
 #else
     const float hits = 1.0;
 #endif
     vec3 p = origin + ray * t;
     float haze = (0.001 + 0.005 * fog * fog + 0.003 * storm + 0.002 * rain)
         / (1.0 + 0.012 * camera_position.y);
-    for (int once = 0; once < int(hits); once++) {
+    if (hits > 0.5) {
         vec3 dune = dunes(p.xz, t);
         light = mix(ground_light(p, ray, t, air, dune), air, 1.0 - exp(-t * haze));
         thing = 40.0 + 5.0 * log(t) + 2.0 * step(CREST, dune.y);
@@ -143,14 +145,14 @@ void main() {
     float reach = hits > 0.5 ? t : FAR;
 
     Tower tower = meet_tower(origin, ray);
-    for (int once = 0; once < (tower.t < reach ? 1 : 0); once++) {
+    if (tower.t < reach) {
         light = mix(tower_light(ray, tower), air, 1.0 - exp(-tower.t * haze));
         thing = 90.0 + 54.0 * tower.chance;
         reach = tower.t;
     }
     vec3 dark = shadow_colour * 0.25 + ambient_colour * 0.06;
     float standing = tree(origin, ray, reach);
-    for (int once = 0; once < int(is_road() * has_poles); once++) {
+    if (is_road() * has_poles > 0.5) {
         standing = max(standing, poles(origin, ray, reach));
     }
     light = mix(light, mix(dark, air, 0.12 + 0.3 * fog), standing);

@@ -15,7 +15,7 @@ float dune_share() {
 const float CREST = 0.68;      // where in a wave the crest stands
 const float BIG_M = 190.0;     // from crest to crest
 const float SMALL_M = 47.0;
-const float HEIGHT_M = 30.0;
+const float HEIGHT_M = 34.0;
 const float SMALL_HEIGHT_M = 2.6;
 
 // The bass lifts the dunes: slowly, as heavy things move.
@@ -66,7 +66,7 @@ vec2 ground_hit(vec3 origin, vec3 ray, float last) {
     float t = 0.4, before = 0.0, gap_before = 1.0, gap = 1.0, smoke = 0.0;
     // No flank is steeper than this, so a step of gap / (slope - ray.y) does not go through one.
     float rate = 1.0 / max(0.42 * length(ray.xz) - ray.y, 0.08);
-    for (int i = 0; i < 26; i++) {
+    for (int i = 0; i < 36; i++) {
         vec3 p = origin + ray * t;
         vec3 dune = dunes(p.xz, t);
         gap = p.y - dune.x;

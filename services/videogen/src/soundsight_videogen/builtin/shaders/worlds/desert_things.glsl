@@ -40,9 +40,7 @@ Tower meet_tower(vec3 origin, vec3 ray) {
             (cell + 0.25 + 0.5 * chance.y) * TOWER_EVERY_M);
         vec3 at = board(origin, ray, foot);
         float v = at.y / high;
-        // A loop that runs once or not at all: unlike a branch, what it skips costs nothing.
-        int near_it = abs(at.x) < 2.0 * broad && v < 1.0 && v > -0.2 ? 1 : 0;
-        for (int once = 0; once < near_it; once++) {
+        if (abs(at.x) < 2.0 * broad && v < 1.0 && v > -0.2) {
             float ledge = hash11(floor(at.x / broad * 2.3 + 7.0) + 13.0 * cell);
             float top = 1.0 - 0.24 * smoothstep(0.35, 0.75, ledge) * step(0.3, abs(at.x) / broad);
             float talus = square(saturate(1.0 - v / 0.4));
@@ -167,12 +165,12 @@ float far_hills(float b, float layer) {
 
 // A line of camels on the far hills, walking with the clock; one shape, repeated.
 float caravan(float b, float rise, float hill) {
-    const float APART = 0.017;
+    const float APART = 0.024;
     float start = 0.3 * (place.w - 0.5) - 0.0016 * (time - 110.0);
     float x = (b - start) / APART;
     float number = floor(x);
     if (number < 0.0 || number > 5.0) return 0.0;
-    float size = 0.0062;
+    float size = 0.0088;
     vec2 q = vec2((fract(x) - 0.5) * APART, rise - hill) / size;
     float w = pixel_angle / size;
     q.y -= 0.04 * sin(6.0 * time + 2.4 * number);
@@ -213,7 +211,7 @@ vec3 distance_light(vec3 ray, vec3 sky, inout float thing) {
         hill = far_hills(b, i);
         float cover = smoothstep(hill + w, hill - w, shown) * step(1e-4, hill);
         vec3 face = dark + (sand_colour() * sunlight() * 0.55) * 0.25;
-        for (float once = 0.0; once < 1.0 - i; once++) {
+        if (i < 0.5) {
             float steep = far_hills(b + 0.006 * sign(sun_direction.x + 1e-3), 0.0) - hill;
             face -= (sand_colour() * sunlight() * 0.55) * clamp(60.0 * steep, -0.75, 0.25);
         }

@@ -17,38 +17,41 @@ float slope_height(vec2 p) { return 0.36 * up_slope(p) - 2.4; }
 // Height of the near ground; the edge bends down with the distance `t`, into the cloud.
 float near_height(vec2 p, float t) {
     float height = slope_height(p) + 2.2 * wave(0.017 * p.x + 0.011 * p.y)
-        + 1.1 * wave(0.029 * p.y - 0.023 * p.x + 0.4 * wave(0.013 * p.y))
-        + 0.3 * wave(0.11 * p.x + 0.07 * p.y + 0.3 * wave(0.06 * p.y));
-    // A loop that runs once or not at all: unlike a branch, what it skips costs nothing.
-    for (int once = 0; once < int(is_edge()); once++) {
+        + 1.1 * wave(0.029 * p.y - 0.023 * p.x + 0.4 * wave(0.013 * p.y));
+    if (is_edge() > 0.5) {
         vec2 line = edge_line(p.y);
         float d = abs(p.x - line.x);
         float rough = value_noise(p * 0.13) - 0.5 + 0.36 * (value_noise(p * 0.41 + 7.0) - 0.5);
         height = line.y - 0.95 * d * d / (d + 6.0) + rough * min(0.8 + 0.5 * d, 7.0)
-            - t * t / 800.0;
+            - t * t / 1000.0;
     }
     return height;
 }
 
-const float NEAR_M = 420.0;
+// How far the near ground is drawn; the edge is lost in cloud sooner.
+float near_reach() { return mix(420.0, 230.0, is_edge()); }
 
 // Distance to the near ground, FAR where the ray does not meet it.
 float meet_near(vec3 origin, vec3 ray, float last) {
     float t = 0.6, before = 0.0, gap_before = 1.0, gap = 1.0;
     float steep = mix(0.42, 1.0, is_edge());
-    float rate = 1.0 / max(steep * length(ray.xz) - ray.y, 0.2);
-    last = min(last, NEAR_M);
-    int steps = is_edge() > 0.5 ? 20 : 12;
+    float rate = 1.25 / max(steep * length(ray.xz) - ray.y, 0.2);
+    last = min(last, near_reach());
+    int steps = is_edge() > 0.5 ? 22 : 12;
     for (int i = 0; i < steps; i++) {
         vec3 p = origin + ray * t;
         gap = p.y - near_height(p.xz, t);
         if (gap < 0.002 * t || t > last) break;
         before = t;
         gap_before = gap;
-        t += gap * rate + 0.004 * t;
+        t += gap * rate + 0.012 * t + 0.1;
     }
-    t = gap < 0.0 ? mix(before, t, saturate(gap_before / max(gap_before - gap, 1e-3))) : t;
-    return t < last && gap < 0.01 * t ? t : FAR;
+    // From the last two steps to where the ground must be: before the last, or beyond it.
+    float closing = gap_before - gap;
+    float hit = before + (t - before) * gap_before / max(closing, 1e-4);
+    bool met = gap < 0.002 * t || (ray.y < -0.02 && gap < 0.06 * t) || (closing > 0.0 && hit < 1.6 * t);
+    hit = closing > 0.0 ? min(hit, 1.1 * t) : t;
+    return met && hit < last ? max(hit, 0.3) : FAR;
 }
 
 vec3 near_light(vec3 p, vec3 ray, float t) {
@@ -74,7 +77,7 @@ vec3 near_light(vec3 p, vec3 ray, float t) {
 
 // ---- pines -------------------------------------------------------------------------------------
 
-const float PINES_EVERY_M = 6.5;
+const float PINES_EVERY_M = 5.6;
 
 // Share of the pixel covered by pines in rows along the slope.
 float pines(vec3 origin, vec3 ray, float reach) {
@@ -82,21 +85,21 @@ float pines(vec3 origin, vec3 ray, float reach) {
     float level = max(length(ray.xz), 1e-3);
     // From high above boards would look like boards.
     float low = 1.0 - smoothstep(56.0, 72.0, camera_position.y);
-    int rows = has_pines * (1.0 - is_edge()) * low > 0.01 && ray.x * side > 0.004 ? 3 : 0;
+    int rows = has_pines * (1.0 - is_edge()) * low > 0.01 && ray.x * side > 0.004 ? 2 : 0;
     for (int r = 0; r < rows; r++) {
-        float row = side * (27.0 + 7.0 * float(r) + 5.0 * float(r * r));
+        float row = side * (28.0 + 13.0 * float(r));
         float t = (row - origin.x) / ray.x;
         vec3 p = origin + ray * t;
         float nearest = floor(p.z / PINES_EVERY_M);
         float over = p.y - slope_height(vec2(row, p.z));
-        int count = over > -4.0 && over < 21.0 && t < min(reach, 320.0) ? 2 : 0;
+        int count = over > -2.5 && over < 20.0 && t < min(reach, 260.0) ? 2 : 0;
         for (int n = 0; n < count; n++) {
+            if (n == 0) over = p.y - near_height(vec2(row, p.z), 0.0) + 0.6;
             float cell = nearest + (fract(p.z / PINES_EVERY_M) < 0.5 ? float(n) - 1.0 : float(n));
             vec4 chance = hash24(vec2(cell, 7.0 * float(r) + 50.0 * place.w));
             float z = (cell + 0.25 + 0.5 * chance.x) * PINES_EVERY_M;
-            float base = near_height(vec2(row, z), 0.0) - 0.6;
-            float high = mix(7.0, 17.0, chance.y * chance.y) * (0.8 + 0.2 * float(r));
-            float v = (p.y - base) / high;
+            float high = mix(7.0, 17.0, chance.y * chance.y) * (0.9 + 0.2 * float(r));
+            float v = over / high;
             float w = t * pixel_angle / high;
             float bend = 0.035 * v * v * (wave(0.3 * time + 0.07 * cell + chance.z) * (0.4 + wind)
                 + heave * (0.4 + motion));
@@ -107,7 +110,7 @@ float pines(vec3 origin, vec3 ray, float reach) {
             half_ = v < 0.1 ? 0.018 : half_;
             float here = saturate((half_ - aside) / max(w, 1e-4) + 0.5)
                 * smoothstep(-0.01, 0.01, v) * smoothstep(1.0 + w, 1.0 - w, v);
-            here *= step(chance.w, 0.35 + 0.6 * density) * smoothstep(320.0, 220.0, t);
+            here *= step(chance.w, 0.35 + 0.6 * density) * smoothstep(260.0, 180.0, t);
             cover = max(cover, here);
         }
     }

@@ -83,10 +83,13 @@ Range meet_range(vec3 origin, vec3 ray, float last) {
                 break;
             }
             // Loose snow smokes off the edges, most where the wind is and on every onset.
-            float over = (y - high) / (0.06 * radius);
-            float gust = line_noise(7.0 * (b - 0.035 * over) + 6.0 * i - 0.2 * time)
-                * (0.7 + 0.3 * line_noise(41.0 * (b - 0.035 * over) - 0.9 * time));
-            spume += exp(-over) * smoothstep(0.42, 0.8, gust) * smoothstep(0.15, 0.4, high / radius);
+            if (has_banner > 0.5) {
+                float over = (y - high) / (0.06 * radius);
+                float gust = line_noise(7.0 * (b - 0.035 * over) + 6.0 * i - 0.2 * time)
+                    * (0.7 + 0.3 * line_noise(41.0 * (b - 0.035 * over) - 0.9 * time));
+                spume += exp(-over) * smoothstep(0.42, 0.8, gust)
+                    * smoothstep(0.15, 0.4, high / radius);
+            }
         }
     }
     met.veil = 1.0 - clear;
@@ -146,7 +149,7 @@ vec3 face_light(Range met, vec3 ray) {
         * (1.0 - 0.6 * snow);
     vec3 stone = rock_colour() * (0.65 + 0.7 * here);
     vec3 trees = mix(shadow_colour * 0.5, vec3(0.035, 0.05, 0.035), 0.6)
-        * (0.6 + 0.8 * value_noise(vec2(s, met.y * 0.7) / 13.0));
+        * (0.5 + 1.2 * here);
     vec3 colour = mix(mix(stone, trees, wood), snow_colour(), white);
     // The last light is on the summits: the valley's shade climbs as the sun sinks.
     float low = 1.0 - smoothstep(0.03, 0.16, sun_direction.y);

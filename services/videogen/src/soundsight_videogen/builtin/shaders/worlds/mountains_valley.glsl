@@ -19,7 +19,8 @@ vec3 aurora(vec3 ray) {
     return light * (0.12 + 0.16 * energy + 0.14 * heave + 0.03 * beat);
 }
 
-vec3 sky_light(vec3 ray, float mirrored) {
+// `mirrored`: 1 for what the lake shows of it.
+vec3 sky_light(vec3 ray, vec3 air, float mirrored) {
     vec3 light = clear_sky(ray);
     vec4 veil = streaks(ray);
 #ifdef WITH_STARS
@@ -33,7 +34,7 @@ vec3 sky_light(vec3 ray, float mirrored) {
     float sheet = storm * onset * smoothstep(0.5, 0.75, line_noise(0.7 * time + 4.0));
     light += light_colour * 0.16 * sheet * exp(-3.0 * max(ray.y, 0.0))
         * exp(-7.0 * square(bearing(ray) - 1.2 * (line_noise(0.35 * time + 8.0) - 0.5)));
-    return mix(light, far_air(ray), fog * fog * exp(-5.0 * max(ray.y, 0.0)) * 0.8);
+    return mix(light, air, fog * fog * exp(-5.0 * max(ray.y, 0.0)) * 0.8);
 }
 
 // Mist takes its light from the sky and, towards the sun, from the sun.
@@ -55,7 +56,7 @@ vec3 lake_mirror(vec3 p, vec3 ray, float t) {
     return normalize(vec3(ray.x + slope.x, abs(ray.y) * (1.0 + 1.2 * slope.y) + 0.002, ray.z));
 }
 
-// Cloud seen from above, in three sheets over each other, so that its heaps have depth.
+// Cloud seen from above, in two sheets over each other, so that its heaps have depth.
 vec3 cloud_sea(vec3 p, vec3 ray, float t, vec3 air) {
     vec2 drift = vec2(2.4, 0.8) * time * (0.5 + wind) + 400.0 * place.zw;
     vec2 sunward = normalize(sun_direction.xz + 1e-4);
@@ -64,14 +65,14 @@ vec3 cloud_sea(vec3 p, vec3 ray, float t, vec3 air) {
     vec3 top = mist + sunlight() * (0.3 + 0.35 * toward * toward) + ambient_colour * 0.25;
     vec3 deep = mix(mist * 0.45, shadow_colour * 0.4 + zenith_colour * 0.35, 0.55);
     vec3 light = deep;
-    for (float i = 0.0; i < 3.0; i++) {
+    for (float i = 0.0; i < 2.0; i++) {
         // Higher sheets are met earlier on the way.
-        vec2 at = p.xz - ray.xz / max(-ray.y, 0.05) * (2.0 + 5.0 * i);
+        vec2 at = p.xz - ray.xz / max(-ray.y, 0.05) * (2.0 + 9.0 * i);
         vec2 q = (at + drift) * vec2(0.012, 0.0085);
         float body = fbm(q, 3) + 0.1 * heave * wave(0.002 * at.x + 0.0013 * at.y + 0.25 * time);
         float beyond = fbm(q + sunward * vec2(0.3, 0.25), 2) + 0.06;
-        float cover = smoothstep(0.26 + 0.12 * i, 0.46 + 0.12 * i, body);
-        float lit = saturate(0.3 + 0.2 * i + 3.2 * (body - beyond));
+        float cover = smoothstep(0.28 + 0.17 * i, 0.47 + 0.17 * i, body);
+        float lit = saturate(0.33 + 0.27 * i + 3.2 * (body - beyond));
         light = mix(light, mix(deep, top, lit), cover * 0.92);
     }
     return mix(light, mist, 1.0 - exp(-min(t, 2500.0) * 0.0009));
@@ -104,13 +105,13 @@ vec3 snowfield(vec3 p, vec3 ray, float t) {
 // `mirror` is what the lake shows.
 vec3 floor_light(vec3 p, vec3 ray, float t, vec3 mirror, vec3 air, float haze) {
     vec3 light = mirror;
-    for (int once = 0; once < int(is_edge() + is_cloud()); once++) {
+    if (is_edge() + is_cloud() > 0.5) {
         light = cloud_sea(p, ray, t, air);
     }
-    for (int once = 0; once < int(is_face()); once++) {
+    if (is_face() > 0.5) {
         light = mix(snowfield(p, ray, t), air, 1.0 - exp(-t * haze * 2.0));
     }
-    for (int once = 0; once < int(is_pass()); once++) {
+    if (is_pass() > 0.5) {
         vec3 deep = mix(zenith_colour * 0.12, shadow_colour * 0.25, 0.5) + accent_b * 0.012;
         float share = 0.25 + 0.75 * pow(1.0 - saturate(-ray.y), 3.0);
         light = mix(deep, mirror * 0.92, share);

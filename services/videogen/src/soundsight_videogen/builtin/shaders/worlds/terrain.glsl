@@ -62,7 +62,7 @@ vec4 streaks(vec3 ray) {
     float turn = 2.0 * place.w - 1.0;
     vec2 q = vec2(p.x + turn * p.y, p.y - turn * p.x) * vec2(0.2, 0.52) + drift;
     float body = fbm(q, 4);
-    float beyond = fbm(q + normalize(sun_direction.xz + 1e-4) * vec2(0.12, 0.24), 3);
+    float beyond = fbm(q + normalize(sun_direction.xz + 1e-4) * vec2(0.12, 0.24), 2) + 0.06;
     float edge = mix(0.5, 0.2, cloud);
     float cover = smoothstep(edge, edge + mix(0.4, 0.25, cloud), body);
     float lit = saturate(0.5 + 3.0 * (body - beyond - 0.03));
@@ -82,8 +82,11 @@ vec3 large_sun(vec3 ray, float radius_rad) {
     float w = pixel_angle / radius_rad;
     float disc = smoothstep(1.0 + w, 1.0 - w, away);
     float foot = smoothstep(-0.9, 0.6, (ray.y - sun_direction.y) / radius_rad);
-    float seas = 1.0 - 0.45 * night
-        * smoothstep(0.4, 0.65, value_noise((ray.xy - sun_direction.xy) * 2.6 / radius_rad + 7.0));
+    float seas = 1.0;
+    if (night > 0.3 && away < 1.1) {
+        vec2 q = (ray.xy - sun_direction.xy) * 2.6 / radius_rad;
+        seas = 1.0 - 0.45 * night * smoothstep(0.4, 0.65, value_noise(q + 7.0));
+    }
     vec3 light = mix(sunlight() * mix(1.1, 2.6, foot),
         mix(light_colour, vec3(1.0), 0.4) * 1.1 * seas, night);
     float glow = exp(-1.3 * max(away - 1.0, 0.0)) * 0.3 + 0.35 / (1.0 + square(away));
