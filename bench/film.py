@@ -174,12 +174,17 @@ def report(seen: Seen, song: SongFacts, shots: PlannedShots) -> Iterator[str]:
     yield _flashes("red", seen.watched.flashes.red)
 
 
+# What cannot be measured, such as cuts on the beats of a song without any.
+_NONE = ("nan", "  -")
+
+
 def _figure(name: str, figure: AgainstChance) -> str:
-    return f"  {name:<32}{figure.value:>9.2f}{figure.chance:>9.2f}{figure.z:>7.1f}"
+    return f"  {name:<32}{figure.value:>9.2f}{figure.chance:>9.2f}{figure.z:>7.1f}".replace(*_NONE)
 
 
 def _percent(name: str, figure: AgainstChance) -> str:
-    return f"  {name:<32}{figure.value:>9.0%}{figure.chance:>9.0%}{figure.z:>7.1f}"
+    line = f"  {name:<32}{figure.value:>9.0%}{figure.chance:>9.0%}{figure.z:>7.1f}"
+    return line.replace("nan%", "   -").replace(*_NONE)
 
 
 def _together(name: str, found: Correlation) -> str:
