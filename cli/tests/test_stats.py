@@ -29,9 +29,7 @@ BOARD = Storyboard(
 
 
 def documents(beats: list[Beat]) -> tuple[bytes, bytes]:
-    song = SongAnalysis(
-        audio=Audio(duration_s=10.0), rhythm=Rhythm(beats=beats), sections=SECTIONS
-    )
+    song = SongAnalysis(audio=Audio(duration_s=10.0), rhythm=Rhythm(beats=beats), sections=SECTIONS)
     return json_format.MessageToJson(song).encode(), json_format.MessageToJson(BOARD).encode()
 
 
