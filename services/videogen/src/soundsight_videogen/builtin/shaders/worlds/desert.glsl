@@ -42,7 +42,7 @@ vec3 sky_light(vec3 ray) {
 // Sheet lightning behind the dust, slow enough to be weather rather than a flash.
 vec3 lightning(vec3 ray) {
     float sheet = storm * onset * smoothstep(0.5, 0.75, line_noise(0.7 * time + 4.0));
-    return light_colour * 0.2 * sheet * exp(-5.0 * max(ray.y, 0.0))
+    return light_colour * 0.17 * sheet * exp(-5.0 * max(ray.y, 0.0))
         * exp(-7.0 * square(bearing(ray) - 1.2 * (line_noise(0.35 * time + 8.0) - 0.5)));
 }
 
@@ -54,7 +54,7 @@ vec3 beyond(vec3 ray, inout float thing) {
     }
     if (storm > 0.5) {
         vec4 wall = dust_wall(ray, bearing(ray), rise_of(ray));
-        light = mix(light, wall.xyz + lightning(ray), wall.w);
+        light = mix(light, wall.xyz + 0.5 * lightning(ray), wall.w);
     }
     float thick = fog * fog * exp(-9.0 * ray.y) * 0.8 + 0.06 * fog;
     return mix(light, far_air(ray), thick);

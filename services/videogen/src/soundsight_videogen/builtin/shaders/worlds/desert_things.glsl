@@ -28,8 +28,9 @@ struct Tower {
 // The nearest tower that a ray meets: one in each stretch of the way, alternating sides.
 Tower meet_tower(vec3 origin, vec3 ray) {
     Tower met = Tower(FAR, 0.0, 0.0, 1.0, 0.0);
-    float first = floor(origin.z / TOWER_EVERY_M);
-    int count = is_mesas() > 0.5 ? 5 : (is_road() * has_towers > 0.5 ? 4 : 0);
+    // One behind the camera may still reach into the picture.
+    float first = floor(origin.z / TOWER_EVERY_M) - 1.0;
+    int count = is_mesas() > 0.5 ? 7 : (is_road() * has_towers > 0.5 ? 6 : 0);
     for (int i = 0; i < count; i++) {
         float cell = first + float(i);
         vec4 chance = hash24(vec2(cell, 91.0 * place.w));
@@ -48,8 +49,8 @@ Tower meet_tower(vec3 origin, vec3 ray) {
             float reach = broad * (1.0 + 0.85 * talus - 0.1 * v
                 + 0.1 * (rough - 0.5) * (1.0 - talus));
             // Those that come up at the end of the row do so in the haze.
-            float grown = smoothstep(float(count) * TOWER_EVERY_M,
-                float(count - 1) * TOWER_EVERY_M, at.z);
+            float grown = smoothstep(float(count) - 1.8, float(count) - 2.8,
+                at.z / TOWER_EVERY_M);
             if (abs(at.x) < reach && v < top * grown) {
                 met = Tower(at.z, at.x / reach, at.y, high, chance.x);
             }

@@ -9,7 +9,7 @@ vec2 edge_line(float z) {
 }
 
 // Metres from where the slope beside the valley begins, across it.
-float up_slope(vec2 p) { return side_of_slope() * p.x - 22.0 - 8.0 * wave(p.y / 150.0 + place.z); }
+float up_slope(vec2 p) { return side_of_slope() * p.x - 25.0 - 8.0 * wave(p.y / 150.0 + place.z); }
 
 // Height of the slope without its unevenness.
 float slope_height(vec2 p) { return 0.36 * up_slope(p) - 2.4; }
@@ -49,7 +49,8 @@ float meet_near(vec3 origin, vec3 ray, float last) {
     // From the last two steps to where the ground must be: before the last, or beyond it.
     float closing = gap_before - gap;
     float hit = before + (t - before) * gap_before / max(closing, 1e-4);
-    bool met = gap < 0.002 * t || (ray.y < -0.02 && gap < 0.06 * t) || (closing > 0.0 && hit < 1.6 * t);
+    bool met = gap < 0.002 * t || (ray.y < -0.02 && gap < 0.06 * t)
+        || (closing > 0.0 && hit < 1.6 * t);
     hit = closing > 0.0 ? min(hit, 1.1 * t) : t;
     return met && hit < last ? max(hit, 0.3) : FAR;
 }
@@ -87,7 +88,7 @@ float pines(vec3 origin, vec3 ray, float reach) {
     float low = 1.0 - smoothstep(56.0, 72.0, camera_position.y);
     int rows = has_pines * (1.0 - is_edge()) * low > 0.01 && ray.x * side > 0.004 ? 2 : 0;
     for (int r = 0; r < rows; r++) {
-        float row = side * (28.0 + 13.0 * float(r));
+        float row = side * (31.0 + 13.0 * float(r));
         float t = (row - origin.x) / ray.x;
         vec3 p = origin + ray * t;
         float nearest = floor(p.z / PINES_EVERY_M);

@@ -55,7 +55,8 @@ struct Range {
 // Heights of the mist that lies between the ranges; it breathes with the bass.
 float mist_height(float b, float i) {
     float drift = line_noise(4.0 * b + 0.05 * time * (0.5 + wind) + 9.0 * i);
-    return ring_radius(i) * (0.012 + 0.05 * drift) * (0.55 + 0.5 * heave + 0.6 * fog + 0.35 * cloud);
+    return ring_radius(i) * (0.012 + 0.05 * drift)
+        * (0.55 + 0.5 * heave + 0.6 * fog + 0.35 * cloud);
 }
 
 Range meet_range(vec3 origin, vec3 ray, float last) {
@@ -108,9 +109,10 @@ float relief(vec2 q) {
 }
 
 // Share of snow on high ground: on what is not too steep, in gullies, more in winter weather.
-float snow_share(float level, float steep, float gully) {
-    float line = mix(0.62, 0.3, place.y) - 0.25 * snow - 0.12 * is_face();
-    return smoothstep(0.0, 0.12, level - line + mix(0.4, 0.75, is_face()) * (gully - 0.55) - 0.3 * (steep - 0.5));
+float snow_share(float level, float steep, float gully, float broad) {
+    float line = mix(0.62, 0.3, place.y) - 0.25 * snow + 0.16 * is_face();
+    float hold = mix(0.4, 0.6, is_face()) * (gully - 0.55) + 0.9 * is_face() * (broad - 0.55);
+    return smoothstep(0.0, 0.12, level - line + hold - 0.3 * (steep - 0.5));
 }
 
 vec3 rock_colour() {
@@ -128,8 +130,9 @@ vec3 face_light(Range met, vec3 ray) {
     float foot = met.t * pixel_angle;
     // Ribs lean away from the summits as they run down.
     float depth = met.high - met.y;
-    float sway = 0.28 * depth * (value_noise(vec2(s, met.y) / (3.0 * size) + 5.0 * met.ring) - 0.5);
-    vec2 q = vec2(s + sway, met.y * 0.42) / size + 23.0 * place.z + 11.0 * met.ring;
+    float broad = value_noise(vec2(s, 0.8 * met.y) / (2.6 * size) + 5.0 * met.ring);
+    float sway = 0.28 * depth * (broad - 0.5);
+    vec2 q = vec2(s + sway, met.y * mix(0.42, 0.24, is_face())) / size + 23.0 * place.z + 11.0 * met.ring;
     float e = 0.03 + foot / size;
     float here = relief(q);
     float across = (relief(q + vec2(e, 0.0)) - here) / e;
@@ -139,11 +142,11 @@ vec3 face_light(Range met, vec3 ray) {
     float b = met.b + shift;
     float side = (crest(b + wide, met.ring, 2) - crest(b - wide, met.ring, 2))
         / (2.0 * wide * radius);
-    float lean = -0.75 * across - 1.5 * side;
+    float lean = -mix(0.75, 0.5, is_face()) * across - 1.5 * side;
     vec3 normal = normalize(vec3(right.x * lean - out_.x, 0.6 + 0.8 * here,
         right.y * lean - out_.y));
     float level = met.y / (0.4 * radius);
-    float white = snow_share(level, 1.0 - normal.y + 0.1, 1.0 - here);
+    float white = snow_share(level, 1.0 - normal.y + 0.1, 1.0 - here, broad);
     // Woods on the lower slopes, patchy at their upper edge.
     float wood = smoothstep(0.34, 0.22, level + 0.25 * (here - 0.5)) * (1.0 - is_face())
         * (1.0 - 0.6 * snow);

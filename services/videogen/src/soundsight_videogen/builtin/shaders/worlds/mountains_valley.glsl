@@ -19,6 +19,23 @@ vec3 aurora(vec3 ray) {
     return light * (0.12 + 0.16 * energy + 0.14 * heave + 0.03 * beat);
 }
 
+// An eagle that circles, hardly beating its wings: share of the pixel it covers.
+float eagle(vec3 ray) {
+    float turn = 0.035 * time + place.w;
+    vec2 at = vec2(0.5 * (place.z - 0.5) + 0.17 * wave(turn), 0.3 + 0.035 * wave(turn + 0.25));
+    float size = 0.026 - 0.006 * wave(turn + 0.25), bank = 0.35 * wave(turn + 0.25);
+    vec2 d = (vec2(bearing(ray), rise_of(ray)) - at) / size;
+    d = vec2(d.x + bank * d.y, d.y - bank * d.x);
+    float span = abs(d.x), w = pixel_angle / size;
+    float stroke = 0.22 * wave(0.8 * time) * smoothstep(0.7, 0.95, fract(0.06 * time + place.y));
+    // Wings held in a shallow V with their tips bent up; a short tail.
+    float wing = d.y - span * (0.16 + stroke) - 0.16 * span * span * span;
+    float thick = 0.1 * (1.1 - span) + 0.03;
+    float cover = smoothstep(thick + w, thick - w, abs(wing)) * smoothstep(1.0 + w, 1.0 - w, span);
+    float body = smoothstep(0.17 + w, 0.17 - w, length(d * vec2(1.7, 1.0) + vec2(0.0, 0.05)));
+    return max(cover, body) * (1.0 - night) * (1.0 - 0.7 * rain) * (1.0 - 0.6 * fog);
+}
+
 // `mirrored`: 1 for what the lake shows of it.
 vec3 sky_light(vec3 ray, vec3 air, float mirrored) {
     vec3 light = clear_sky(ray);
@@ -34,7 +51,11 @@ vec3 sky_light(vec3 ray, vec3 air, float mirrored) {
     float sheet = storm * onset * smoothstep(0.5, 0.75, line_noise(0.7 * time + 4.0));
     light += light_colour * 0.16 * sheet * exp(-3.0 * max(ray.y, 0.0))
         * exp(-7.0 * square(bearing(ray) - 1.2 * (line_noise(0.35 * time + 8.0) - 0.5)));
-    return mix(light, air, fog * fog * exp(-5.0 * max(ray.y, 0.0)) * 0.8);
+    light = mix(light, air, fog * fog * exp(-5.0 * max(ray.y, 0.0)) * 0.8);
+#ifdef ABOVE_HORIZON
+    if (has_eagle > 0.5) light = mix(light, shadow_colour * 0.2, 0.9 * eagle(ray));
+#endif
+    return light;
 }
 
 // Mist takes its light from the sky and, towards the sun, from the sun.
@@ -48,9 +69,10 @@ vec3 mist_light(vec3 ray, vec3 air) {
 vec3 lake_mirror(vec3 p, vec3 ray, float t) {
     float foot = t * pixel_angle / max(sqrt(-ray.y), 0.1);
     vec2 q = p.xz * vec2(0.9, 0.4);
-    vec2 slope = vec2(value_noise(q + 0.4 * time), value_noise(q.yx * 1.3 - 0.35 * time + 5.0)) - 0.5;
-    vec2 broad = vec2(value_noise(p.xz * 0.11 + 0.15 * time), value_noise(p.xz * 0.09 - 0.12 * time))
-        - 0.5;
+    vec2 slope = vec2(value_noise(q + 0.4 * time),
+        value_noise(q.yx * 1.3 - 0.35 * time + 5.0)) - 0.5;
+    vec2 broad = vec2(value_noise(p.xz * 0.11 + 0.15 * time),
+        value_noise(p.xz * 0.09 - 0.12 * time)) - 0.5;
     slope = slope * 0.035 / (1.0 + 2.0 * foot) + broad * 0.02 / (1.0 + 0.2 * foot);
     slope *= 0.35 + 0.6 * wind + 0.7 * heave * (0.5 + motion) + rain;
     return normalize(vec3(ray.x + slope.x, abs(ray.y) * (1.0 + 1.2 * slope.y) + 0.002, ray.z));
@@ -86,7 +108,10 @@ vec3 snowfield(vec3 p, vec3 ray, float t) {
     float here = fbm(q, 3);
     vec2 slope = vec2(fbm(q + vec2(e * 0.045, 0.0), 3), fbm(q + vec2(0.0, e * 0.028), 3)) - here;
     float drift = wave(dot(p.xz, vec2(0.11, 0.17)) + 3.5 * here) / (1.0 + square(foot * 2.0));
-    slope = (slope * 5.0 / e + vec2(0.035, 0.045) * drift)
+    float fine = wave(dot(p.xz, vec2(0.23, 0.58)) + 4.0 * here + 0.3 * wave(0.15 * p.x))
+        / (1.0 + square(square(foot * 3.0)));
+    slope = (slope * 5.0 / e + vec2(0.035, 0.045) * drift
+        + vec2(0.03, 0.07) * fine * smoothstep(0.35, 0.6, here))
         * mix(0.45, 1.0, saturate(sun_direction.y * 5.0));
     vec3 normal = normalize(vec3(-slope.x, 1.0, -slope.y));
     vec3 light = lit_surface(snow_colour(), normal, 1.0);
