@@ -14,14 +14,17 @@ float up_slope(vec2 p) { return side_of_slope() * p.x - 25.0 - 8.0 * wave(p.y / 
 // Height of the slope without its unevenness.
 float slope_height(vec2 p) { return 0.36 * up_slope(p) - 2.4; }
 
-// Height of the near ground; the edge bends down with the distance `t`, into the cloud.
+// Height of the near ground, smoother far off; the edge bends down with the distance `t`, into
+// the cloud.
 float near_height(vec2 p, float t) {
-    float height = slope_height(p) + 2.2 * wave(0.017 * p.x + 0.011 * p.y)
-        + 1.1 * wave(0.029 * p.y - 0.023 * p.x + 0.4 * wave(0.013 * p.y));
+    float height = slope_height(p) + 1.9 * wave(0.013 * p.x + 0.009 * p.y)
+        + 0.6 * wave(0.029 * p.y - 0.023 * p.x + 0.4 * wave(0.013 * p.y))
+            / (1.0 + square(t * 0.018));
     if (is_edge() > 0.5) {
         vec2 line = edge_line(p.y);
         float d = abs(p.x - line.x);
-        float rough = value_noise(p * 0.13) - 0.5 + 0.36 * (value_noise(p * 0.41 + 7.0) - 0.5);
+        float rough = value_noise(p * 0.13) - 0.5
+            + 0.36 * (value_noise(p * 0.41 + 7.0) - 0.5) / (1.0 + square(t * 0.02));
         height = line.y - 0.95 * d * d / (d + 6.0) + rough * min(0.8 + 0.5 * d, 7.0)
             - t * t / 1000.0;
     }
@@ -37,7 +40,7 @@ float meet_near(vec3 origin, vec3 ray, float last) {
     float steep = mix(0.42, 1.0, is_edge());
     float rate = 1.25 / max(steep * length(ray.xz) - ray.y, 0.2);
     last = min(last, near_reach());
-    int steps = is_edge() > 0.5 ? 22 : 12;
+    int steps = is_edge() > 0.5 ? 24 : 32;
     for (int i = 0; i < steps; i++) {
         vec3 p = origin + ray * t;
         gap = p.y - near_height(p.xz, t);
@@ -46,12 +49,13 @@ float meet_near(vec3 origin, vec3 ray, float last) {
         gap_before = gap;
         t += gap * rate + 0.012 * t + 0.1;
     }
-    // From the last two steps to where the ground must be: before the last, or beyond it.
+    // Between the last two steps when the last went through; where it ended short of the ground,
+    // a little further on, if the ground was coming nearer.
     float closing = gap_before - gap;
     float hit = before + (t - before) * gap_before / max(closing, 1e-4);
-    bool met = gap < 0.002 * t || (ray.y < -0.02 && gap < 0.06 * t)
-        || (closing > 0.0 && hit < 1.6 * t);
-    hit = closing > 0.0 ? min(hit, 1.1 * t) : t;
+    bool short_of = gap > 0.002 * t;
+    bool met = !short_of || (ray.y < -0.02 && gap < 0.02 * t) || (closing > 0.0 && hit < 1.2 * t);
+    hit = gap < 0.0 ? hit : (short_of && closing > 0.0 ? min(hit, 1.05 * t) : t);
     return met && hit < last ? max(hit, 0.3) : FAR;
 }
 

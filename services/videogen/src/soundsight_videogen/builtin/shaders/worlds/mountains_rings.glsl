@@ -132,7 +132,8 @@ vec3 face_light(Range met, vec3 ray) {
     float depth = met.high - met.y;
     float broad = value_noise(vec2(s, 0.8 * met.y) / (2.6 * size) + 5.0 * met.ring);
     float sway = 0.28 * depth * (broad - 0.5);
-    vec2 q = vec2(s + sway, met.y * mix(0.42, 0.24, is_face())) / size + 23.0 * place.z + 11.0 * met.ring;
+    vec2 q = vec2(s + sway, met.y * mix(0.42, 0.24, is_face())) / size + 23.0 * place.z
+        + 11.0 * met.ring;
     float e = 0.03 + foot / size;
     float here = relief(q);
     float across = (relief(q + vec2(e, 0.0)) - here) / e;
