@@ -53,9 +53,12 @@ $(DEV): $(RUNTIME) locks/dev.txt
 	@scripts/setup.sh dev
 	@touch $@
 
+# Half of a run is waiting for servers and child processes, so two files of tests run side by side.
+TWO_AT_ONCE := --numprocesses=2 --dist=loadfile
+
 .PHONY: test
 test: $(DEV) ## Run the tests of all parts, but the long ones
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(TWO_AT_ONCE)
 
 .PHONY: test-long
 test-long: $(DEV) ## Run the tests that take minutes each
