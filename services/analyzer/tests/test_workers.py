@@ -29,9 +29,9 @@ SLOW = Options(features=frozenset({Feature.TAGS}))
 
 
 def listeners() -> list[psutil.Process]:
-    """The listening processes that live below this one."""
+    """The listening processes that this one started; a suite of other tests has its own."""
     found = []
-    for child in psutil.Process().children(recursive=True):
+    for child in psutil.Process().children():
         try:
             if "soundsight_analyzer.worker" in child.cmdline():
                 found.append(child)
