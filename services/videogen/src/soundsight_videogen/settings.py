@@ -9,8 +9,13 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 def default_slots() -> int:
-    """One slot for two cores: a clip keeps that many busy, half painting and half encoding."""
-    return max(1, len(os.sched_getaffinity(0)) // 2)
+    """One slot for every core up to four, then for every two: a worker holds some 350 MiB.
+
+    Measured on two cores: two clips of one thread each are filmed a fifth faster than one after the
+    other by both, whose painting waits for its encoding.
+    """
+    cores = len(os.sched_getaffinity(0))
+    return max(min(cores, 4), cores // 2)
 
 
 class VideoGenSettings(BaseSettings):
@@ -24,8 +29,8 @@ class VideoGenSettings(BaseSettings):
         None,
         ge=1,
         le=64,
-        description="Clips filmed at a time, each by a worker process of its own; one for every two"
-        " cores when empty.",
+        description="Clips filmed at a time, each by a worker process of its own; when empty, one"
+        " for every core up to four, then for every two.",
     )
     queue_limit: int = Field(
         2,

@@ -29,8 +29,8 @@ from soundsight_videogen.builtin.worlds import WORLDS
 MAX_FRAMES = 3600
 MAX_PIXELS = 3840 * 2160
 STANDARD_INTERNAL = (512, 288)
-# Measured at standard quality on two cores of a server processor, with one slot.
-SECONDS_PER_FRAME = 0.05
+# Measured at standard quality on one core of a server processor.
+SECONDS_PER_FRAME = 0.09
 
 CONSUMED_INPUTS = (
     "shot.prompt",
