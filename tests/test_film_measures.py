@@ -68,7 +68,7 @@ def watch(video: Path) -> Watched:
         assert (container.streams.video[0].width, container.streams.video[0].height) == (1280, 720)
         for frame in container.decode(video=0):
             small = frame.reformat(width=256, height=144, format="rgb24", interpolation="AREA")
-            watcher.add(small.to_ndarray())
+            watcher.add(small.to_ndarray().astype(np.uint8, copy=False))
     return watcher.seen()
 
 
