@@ -155,9 +155,12 @@ def test_grades_keep_order_and_names() -> None:
             ("d", from_hex("#f0fbff")),
         )
     )
-    graded = grade(base, lightness=1.0, chroma=1.0, warmth=1.0)
+    graded = grade(base, lightness=1.0, chroma=1.0, warmth=0.0)
     assert [colour.name for colour in graded] == ["a", "b", "c", "d"]
     before, after = to_lch(base[1]), to_lch(graded[1])
     assert after.lightness > before.lightness
     assert after.chroma > before.chroma
     assert grade(base, lightness=0.0, chroma=0.0, warmth=0.0) == base
+    warm, cold = (grade(base, lightness=0.0, chroma=0.0, warmth=way) for way in (1.0, -1.0))
+    for cool_one, plain, warm_one in list(zip(cold, base, warm, strict=True))[:3]:
+        assert cool_one.red - cool_one.blue < plain.red - plain.blue < warm_one.red - warm_one.blue

@@ -175,12 +175,13 @@ def test_returning_sections_return_to_their_place(
     """Equal labels share a place, each return looks different, the chorus has its own place."""
     request = ask(styles[style], words=words)
     storyboard = write(request)
-    place_of: dict[str, set[str]] = {}
-    for scene in storyboard.scenes:
-        label = request.analysis.sections[scene.section_index].label
-        place_of.setdefault(label, set()).add(scene.place_id)
-    assert all(len(ids) == 1 for ids in place_of.values())
-    assert 2 <= len(set().union(*place_of.values())) <= 4
+    place_of: dict[str, str] = {}
+    for one, other in itertools.pairwise([None, *storyboard.scenes]):
+        assert other is not None
+        label = request.analysis.sections[other.section_index].label
+        if one is None or one.section_index != other.section_index:
+            assert place_of.setdefault(label, other.place_id) == other.place_id
+    assert 2 <= len(set(place_of.values())) <= 4
 
     looks: dict[str, list[Any]] = {}
     for index, section in enumerate(request.analysis.sections):
@@ -193,8 +194,30 @@ def test_returning_sections_return_to_their_place(
         s.label for s in request.analysis.sections if s.function == apb.SECTION_FUNCTION_CHORUS
     }
     for label in choruses:
-        others = set().union(*(ids for other, ids in place_of.items() if other != label))
-        assert not place_of[label] & others
+        shown = {
+            scene.place_id
+            for scene in storyboard.scenes
+            if request.analysis.sections[scene.section_index].label != label
+        }
+        assert place_of[label] not in shown
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_long_sections_look_elsewhere(style: str, styles: Any, ask: Any) -> None:
+    """A long section shows another world now and then, but begins, ends and stays at home."""
+    storyboard = write(ask(styles[style]))
+    scenes = storyboard.scenes
+    settings = {place.id: place.setting for place in storyboard.treatment.places}
+    away = 0
+    for _, group in itertools.groupby(scenes, key=lambda scene: scene.section_index):
+        shots = [scene for scene in group if not scene.continues_previous]
+        home = shots[0].place_id
+        elsewhere = [shot for shot in shots if shot.place_id != home]
+        assert shots[-1].place_id == home
+        assert 3 * len(elsewhere) <= len(shots)
+        assert all(settings[shot.place_id] != settings[home] for shot in elsewhere)
+        away += len(elsewhere)
+    assert away > 0
 
 
 @pytest.mark.parametrize("style", STYLES)

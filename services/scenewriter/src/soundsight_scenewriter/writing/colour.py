@@ -22,6 +22,13 @@ class Lch:
         """The colour with another hue."""
         return replace(self, hue=(self.hue + degrees) % 360.0)
 
+    def tinted(self, hue: float, amount: float) -> Lch:
+        """The colour moved in OKLab by `amount` of chroma towards a hue, or away from it."""
+        a, b = _ab(self)
+        towards_a, towards_b = _ab(Lch(self.lightness, 1.0, hue))
+        a, b = a + amount * towards_a, b + amount * towards_b
+        return Lch(self.lightness, math.hypot(a, b), math.degrees(math.atan2(b, a)) % 360.0)
+
 
 @dataclass(frozen=True, slots=True)
 class Rgb:

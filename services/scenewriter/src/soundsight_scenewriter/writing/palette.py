@@ -19,6 +19,8 @@ _WARM_HUE, _COLD_HUE = 55.0, 250.0
 GRADE_LIGHTNESS = 0.05
 GRADE_CHROMA = 0.22
 _GRADE_HUE = 9.0
+# What a grade does to white: as far towards a candle's light, or away from it, in OKLab.
+_GRADE_TEMPERATURE = 0.045
 _GENRE_GAIN = 1.6
 
 
@@ -86,14 +88,20 @@ def choose_palette(
         for shade in scheme.shades
     ]
     if dice.unit() < 0.3:
-        # Four colours: the one between the darkest and the middle goes.
-        del shades[1]
+        # Four colours: of the inner ones, one of the two whose hues are most alike goes.
+        del shades[min(range(1, len(shades) - 1), key=lambda at: _nearest_hue(shades, at))]
     _put_wished(shades, wish.colours[:MOST_COLOURS])
     shades = [_toward_temperature(shade, 12.0 * wish.warmth) for shade in shades]
     shades = _apart(sorted(shades, key=lambda shade: shade.lightness))
     if wish.chroma > -0.9:
         shades = [_unmuddied(shade) for shade in shades]
     return named(shades, tables)
+
+
+def _nearest_hue(shades: Sequence[Lch], at: int) -> float:
+    """How many degrees lie between a colour's hue and the nearest of the other inner ones."""
+    others = (shade for index, shade in enumerate(shades[1:-1], 1) if index != at)
+    return min(abs((shades[at].hue - other.hue + 180.0) % 360.0 - 180.0) for other in others)
 
 
 def _put_wished(shades: list[Lch], wished: Sequence[NamedColour]) -> None:
@@ -154,17 +162,18 @@ def grade(
     """The palette as it looks in one section; names stay. Arguments are in units of a grade.
 
     Only the colours between the darkest and the lightest get lighter or darker, so that contrast
-    and order remain.
+    and order remain. Warmth turns hues and, like a filter before the lens, tints what is light.
     """
     graded = []
     for index, colour in enumerate(palette):
         shade = to_lch(colour)
         inner = 0 < index < len(palette) - 1
+        turned = _toward_temperature(shade, _GRADE_HUE * warmth)
         moved = replace(
-            _toward_temperature(shade, _GRADE_HUE * warmth),
+            turned.tinted(_WARM_HUE, _GRADE_TEMPERATURE * warmth * shade.lightness),
             lightness=shade.lightness + (GRADE_LIGHTNESS * lightness if inner else 0.0),
-            chroma=max(0.0, shade.chroma * (1.0 + GRADE_CHROMA * chroma)),
         )
+        moved = replace(moved, chroma=moved.chroma * max(0.0, 1.0 + GRADE_CHROMA * chroma))
         if not is_muddy(shade):
             moved = _unmuddied(moved)
         graded.append(replace(to_rgb(moved), name=colour.name))

@@ -150,14 +150,14 @@ def make_places(
     banned: Set[str],
     dice: Dice,
 ) -> list[Place]:
-    """A film's places, one per drive: the first in its main setting, the others there and next.
+    """A film's places, one per drive: the first in its main setting, the others in the next ones.
 
     A place suits what is heard there: no calm bay for the loudest chorus. One that has a word of
     `banned` in it is taken only where there is no other.
     """
-    # Two settings are enough for one film: more, and it falls apart.
-    second = ranked[1] if len(ranked) > 1 else ranked[0]
-    settings = [ranked[0], second, ranked[0], second]
+    # Three settings are enough for one film: more, and it falls apart.
+    second, third = ranked[1:2] or ranked[:1], ranked[2:3] or ranked[:1]
+    settings = [ranked[0], *second, *third, ranked[0]]
     decks: dict[str, list[PlaceWords]] = {}
     made = []
     for index, drive in enumerate(drives):

@@ -1,13 +1,16 @@
 """Hour and weather over the film: they change act by act, and returns look different.
 
 An act is a stretch of some fifteen seconds or more in which the sky stays as it is, wherever the
-film plays: sections of music may be much shorter than any change of weather can be.
+film plays: sections of music may be much shorter than any change of weather can be. Fog hides what
+moves with the music: it is for the quieter half of a song.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from soundsight_scenewriter.song import Song
 from soundsight_scenewriter.writing.film import Place
@@ -71,12 +74,15 @@ def skies(
     made = [Sky("", "")] * len(parts)
     seen: dict[int, list[Sky]] = {}
     grouped = acts(parts)
+    middle_energy = float(np.median([_mean(song, parts, act, "energy") for act in grouped]))
     for number, (act, hour_at) in enumerate(
         zip(grouped, _hours_by_mood(song, parts, grouped, concept), strict=True)
     ):
         progress = (parts[act[0]].start_s + parts[act[-1]].end_s) / 2.0 / song.duration_s
         here = {place_of[parts[index].label] for index in act}
         known = _Range.of(concept, [places[place].world for place in here], banned)
+        if _mean(song, parts, act, "energy") > middle_energy:
+            known = known.without_fog()
         chosen = _choose(
             known.at(progress, hour_at),
             known.skies(),
@@ -101,7 +107,9 @@ def _hours_by_mood(
     that says when. Where moods hardly differ, time passes as it does in life.
     """
     count = len(grouped)
-    moods = [_mood(song, parts, act) for act in grouped]
+    moods = [
+        _mean(song, parts, act, "valence") + _mean(song, parts, act, "arousal") for act in grouped
+    ]
     spread = max(moods) - min(moods) or 1.0
     light = [_LIGHT[hour] for hour in concept.clock]
     way = 1.0 if light[-1] >= light[0] else -1.0
@@ -119,15 +127,11 @@ def _hours_by_mood(
     return hours
 
 
-def _mood(song: Song, parts: Sequence[Strand], act: Sequence[int]) -> float:
-    """Valence and arousal of an act, added."""
-    total = length = 0.0
-    for index in act:
-        section = song.sections[parts[index].section_index]
-        seconds = parts[index].end_s - parts[index].start_s
-        total += (section.valence + section.arousal) * seconds
-        length += seconds
-    return total / max(length, 1e-9)
+def _mean(song: Song, parts: Sequence[Strand], act: Sequence[int], name: str) -> float:
+    """What the sections of an act have of something, each for as long as it lasts."""
+    values = [float(getattr(song.sections[parts[index].section_index], name)) for index in act]
+    lengths = [max(parts[index].end_s - parts[index].start_s, 1e-9) for index in act]
+    return float(np.average(values, weights=lengths))
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +158,10 @@ class _Range:
             _allowed(concept.clock, times, TIMES, no_times),
             _allowed(concept.weathers, weathers, WEATHERS, no_weathers),
         )
+
+    def without_fog(self) -> _Range:
+        """The same without fog, as long as another weather is left."""
+        return replace(self, weathers=[w for w in self.weathers if w != "fog"] or self.weathers)
 
     def at(self, progress: float, hour_at: float) -> Sky:
         """What clock and weather say: the weather at a point of the film, 0 to 1, the hour at a

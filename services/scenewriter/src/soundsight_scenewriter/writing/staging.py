@@ -14,6 +14,7 @@ from soundsight_scenewriter.dice import Dice
 from soundsight_scenewriter.song import Song
 from soundsight_scenewriter.writing.colour import Rgb
 from soundsight_scenewriter.writing.film import Camera, Place, Staging
+from soundsight_scenewriter.writing.intercutting import places_of_shots
 from soundsight_scenewriter.writing.palette import grade
 from soundsight_scenewriter.writing.places import Strand
 from soundsight_scenewriter.writing.skies import Sky
@@ -171,10 +172,10 @@ def stage(
     crew = CameraCrew(tables, dice.child("camera"))
     moods: dict[int, str] = {}
     staged = []
-    for shot in music:
+    shown = places_of_shots([shot.strand_index for shot in music], parts, places, place_of, sky_of)
+    for shot, place in zip(music, shown, strict=True):
         part, wish = parts[shot.strand_index], wishes[shot.strand_index]
         section = song.sections[shot.section_index]
-        place = places[place_of[part.label]]
         sky = sky_of[shot.strand_index]
         if shot.strand_index not in moods:
             near = nearest_mood(

@@ -152,7 +152,7 @@ def choose_concept(
 def rank_settings(
     tables: Vocabulary, concept: Concept, mood: Taste, worlds: Mapping[str, World], dice: Dice
 ) -> list[str]:
-    """The backend's settings that the concept plays in, the main one first; at least one."""
+    """The backend's settings, the concept's main one first, then those that go with it best."""
     weights = {
         setting: _world_weight(concept, world, mood.families, tables)
         for setting, world in worlds.items()
@@ -160,22 +160,22 @@ def rank_settings(
     fitting = [setting for setting, weight in weights.items() if weight > 0.0]
     if not fitting:
         return [dice.pick(list(worlds))]
-    if len(fitting) == 1:
-        # One world alone tires the eye: the music's own favourite among the others goes with it.
-        others = {
-            setting: _liked(world, mood.families, tables)
-            for setting, world in worlds.items()
-            if setting not in fitting
-        }
-        if others:
-            return [*fitting, dice.weighted(list(others), [v**2 for v in others.values()])]
     ranked = []
     for name in concept.settled:
         settled = [setting for setting in fitting if worlds[setting].name == name]
         ranked += settled[:1]
         fitting = [setting for setting in fitting if setting not in settled[:1]]
-    while fitting:
-        chosen = dice.weighted(fitting, [weights[setting] ** 2 for setting in fitting])
-        ranked.append(chosen)
-        fitting.remove(chosen)
-    return ranked
+    ranked += _drawn(weights, fitting, dice)
+    # Few worlds tire the eye: the music's own favourites among the others follow.
+    liked = {setting: _liked(world, mood.families, tables) for setting, world in worlds.items()}
+    return [*ranked, *_drawn(liked, [name for name in worlds if name not in ranked], dice)]
+
+
+def _drawn(weights: Mapping[str, float], names: Sequence[str], dice: Dice) -> list[str]:
+    """The names in an order of chance, those of more weight rather first."""
+    left, drawn = list(names), list[str]()
+    while left:
+        chosen = dice.weighted(left, [weights[name] ** 2 for name in left])
+        left.remove(chosen)
+        drawn.append(chosen)
+    return drawn
