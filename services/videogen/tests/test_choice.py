@@ -53,6 +53,32 @@ def test_words_choose_time_and_weather() -> None:
     )
 
 
+def test_the_moon_over_the_sea_is_low_and_nowhere_else() -> None:
+    """A 75 mm lens that looks along the water sees it; each place has its own."""
+    night = {"time_of_day": TimeOfDay.NIGHT, "weather": Weather.CLEAR}
+    heights = {
+        math.degrees(math.asin(scene(setting="ocean", place_seed=seed, **night)
+                               .light.sun_direction[1]))
+        for seed in range(8)
+    }  # fmt: skip
+    assert len(heights) == 8
+    assert all(4.0 < height < 10.0 for height in heights)
+    assert scene(setting="desert", **night).light.sun_direction[1] > math.sin(math.radians(15.0))
+
+
+def test_thick_air_is_darker_the_higher_one_looks() -> None:
+    """By day fog takes more of the zenith's light than of the horizon's; at night it takes none."""
+
+    def share(when: TimeOfDay) -> float:
+        clear, foggy = (
+            scene(setting="city", time_of_day=when, weather=weather).light
+            for weather in (Weather.CLOUDY, Weather.FOG)
+        )
+        return (sum(foggy.zenith) / sum(foggy.horizon)) / (sum(clear.zenith) / sum(clear.horizon))
+
+    assert share(TimeOfDay.DAWN) < 0.9 * share(TimeOfDay.NIGHT)
+
+
 def test_a_place_is_the_same_whoever_films_it() -> None:
     """The place follows from its seed alone, the camera from the shot's."""
     one = scene(setting="city", place_seed=5, seed=1)

@@ -20,6 +20,8 @@ from soundsight_videogen.builtin.painter import Painter
 from soundsight_videogen.builtin.worlds import WORLDS
 
 PALETTES = (NEON, AMBER, ICE)
+# The hardest for tones: all of its colours are of one hue, and most are dark.
+RED = ((26, 12, 14), (91, 31, 34), (178, 58, 46), (226, 89, 59), (243, 217, 196))
 # Each world is seen in as many skies and through as many cameras as four scenes can hold.
 CAMERAS: tuple[dict[str, Any], ...] = (
     {},
@@ -76,6 +78,43 @@ def test_pictures_are_neither_black_white_flat_nor_clipped(
     # Detail: neighbours differ somewhere in most of the picture's 12 x 12 tiles.
     detail = np.abs(np.diff(luma, axis=1))[:, :180].reshape(9, 12, 15, 12).mean(axis=(1, 3))
     assert (detail > 0.12).mean() > 0.6
+
+
+def luma_of(painter: Painter, **fields: Any) -> NDArray[np.float32]:
+    """A scene's first picture as luma (BT.709), 0 to 255."""
+    picture = next(pictures(painter, scene(**fields), music(2)))
+    weights = np.array([0.2126, 0.7152, 0.0722], dtype=np.float32)
+    luma: NDArray[np.float32] = picture.astype(np.float32) @ weights
+    return luma
+
+
+@pytest.mark.parametrize("setting", ["city", "desert", "forest", "ocean"])
+@pytest.mark.parametrize("hour", [TimeOfDay.DAWN, TimeOfDay.GOLDEN_HOUR, TimeOfDay.DUSK])
+@pytest.mark.parametrize("size", [Size.WIDE, Size.CLOSE_UP])
+def test_fog_keeps_a_full_range_of_tones(
+    painter: Painter, setting: str, hour: TimeOfDay, size: Size
+) -> None:
+    """In fog near things are dark and the light is bright, whatever the lens and the palette."""
+    for number, palette in enumerate((*PALETTES, RED)):
+        luma = luma_of(
+            painter, setting=setting, time_of_day=hour, weather=Weather.FOG, size=size,
+            angle=Angle.EYE_LEVEL, palette=palette, place_seed=number, seed=3 * number,
+        )  # fmt: skip
+        assert np.percentile(luma, 95) - np.percentile(luma, 5) >= 90.0, number
+        assert luma.mean() < 150.0, number
+
+
+@pytest.mark.parametrize("weather", [Weather.CLEAR, Weather.CLOUDY, Weather.FOG])
+@pytest.mark.parametrize("size", [Size.WIDE, Size.MEDIUM, Size.CLOSE_UP])
+def test_the_sea_at_night_is_not_one_tone(painter: Painter, weather: Weather, size: Size) -> None:
+    """Light and dark lie apart, and most of a picture is not the same grey as its middle tone."""
+    for number, palette in enumerate((*PALETTES, RED)):
+        luma = luma_of(
+            painter, setting="ocean", time_of_day=TimeOfDay.NIGHT, weather=weather, size=size,
+            angle=Angle.EYE_LEVEL, palette=palette, place_seed=number, seed=5 * number + 1,
+        )  # fmt: skip
+        assert np.percentile(luma, 95) - np.percentile(luma, 5) >= 45.0, number
+        assert (np.abs(luma - np.median(luma)) <= 6.0).mean() < 0.45, number
 
 
 @every_scene

@@ -20,7 +20,7 @@ GRADE_LIGHTNESS = 0.05
 GRADE_CHROMA = 0.22
 _GRADE_HUE = 9.0
 # What a grade does to white: as far towards a candle's light, or away from it, in OKLab.
-_GRADE_TEMPERATURE = 0.045
+_GRADE_TEMPERATURE = 0.06
 _GENRE_GAIN = 1.6
 
 

@@ -96,15 +96,18 @@ class _Air:
     wind: float
     storm: float
     sun: float
+    # How much of the day's light is lost on its way through: what is thick is also dark, so that
+    # lamps, a pale sun and near things stand out from it.
+    loss: float
 
 
 _WEATHERS = {
-    Weather.CLEAR: _Air(0.28, 0.16, 0.0, 0.0, 0.0, 0.25, 0.0, 1.0),
-    Weather.CLOUDY: _Air(0.68, 0.24, 0.0, 0.0, 0.12, 0.4, 0.0, 0.55),
-    Weather.RAIN: _Air(0.86, 0.36, 0.75, 0.0, 1.0, 0.45, 0.15, 0.2),
-    Weather.FOG: _Air(0.75, 1.0, 0.0, 0.0, 0.4, 0.12, 0.0, 0.3),
-    Weather.SNOW: _Air(0.8, 0.45, 0.0, 0.85, 0.15, 0.3, 0.0, 0.3),
-    Weather.STORM: _Air(1.0, 0.4, 1.0, 0.0, 1.0, 1.0, 1.0, 0.08),
+    Weather.CLEAR: _Air(0.28, 0.16, 0.0, 0.0, 0.0, 0.25, 0.0, 1.0, 0.0),
+    Weather.CLOUDY: _Air(0.68, 0.24, 0.0, 0.0, 0.12, 0.4, 0.0, 0.55, 0.0),
+    Weather.RAIN: _Air(0.86, 0.36, 0.75, 0.0, 1.0, 0.45, 0.15, 0.2, 0.15),
+    Weather.FOG: _Air(0.75, 1.0, 0.0, 0.0, 0.4, 0.12, 0.0, 0.55, 0.52),
+    Weather.SNOW: _Air(0.8, 0.45, 0.0, 0.85, 0.15, 0.3, 0.0, 0.3, 0.2),
+    Weather.STORM: _Air(1.0, 0.4, 1.0, 0.0, 1.0, 1.0, 1.0, 0.08, 0.0),
 }
 
 
@@ -114,13 +117,17 @@ def atmosphere(
     palette: Palette,
     *,
     sun_azimuth_rad: float,
+    moon_elevation_rad: float | None = None,
 ) -> Atmosphere:
     """The light of a time of day and a weather, tinted with a palette.
 
     `sun_azimuth_rad` is the sun's direction seen from above: 0 is straight ahead, positive right.
+    `moon_elevation_rad` says how high the moon stands at night, if not as high as it mostly does.
     """
     sky, air = _SKIES[time_of_day], _WEATHERS[weather]
     elevation = math.radians(sky.elevation_deg)
+    if moon_elevation_rad is not None and time_of_day is TimeOfDay.NIGHT:
+        elevation = moon_elevation_rad
     direction = (
         math.sin(sun_azimuth_rad) * math.cos(elevation),
         math.sin(elevation),
@@ -152,7 +159,7 @@ def atmosphere(
         storm=air.storm,
         exposure=sky.exposure,
     )
-    return _overcast(clear, 1.0 - air.sun)
+    return _dimmed(_overcast(clear, 1.0 - air.sun), air.loss * (1.0 - sky.night))
 
 
 def _overcast(clear: Atmosphere, amount: float) -> Atmosphere:
@@ -168,4 +175,17 @@ def _overcast(clear: Atmosphere, amount: float) -> Atmosphere:
         horizon=mix(clear.horizon, dim, 0.6 * amount),
         ambient=mix(clear.ambient, dim, 0.6 * amount),
         fog_colour=mix(clear.fog_colour, dim, 0.7 * amount),
+    )
+
+
+def _dimmed(light: Atmosphere, loss: float) -> Atmosphere:
+    """Thick air keeps light back, most of all what comes from high up; the sun's less than that."""
+    return replace(
+        light,
+        sun_colour=scale(light.sun_colour, 1.0 - 0.25 * loss),
+        zenith=scale(light.zenith, 1.0 - loss),
+        middle=scale(light.middle, 1.0 - 0.9 * loss),
+        horizon=scale(light.horizon, 1.0 - 0.75 * loss),
+        ambient=scale(light.ambient, 1.0 - 0.75 * loss),
+        fog_colour=scale(light.fog_colour, 1.0 - 0.8 * loss),
     )

@@ -105,6 +105,7 @@ def choose_scene(shot: ShotFields) -> Scene:
             weather,
             palette,
             sun_azimuth_rad=sun_azimuth_rad,
+            moon_elevation_rad=_between(world.moon_elevation_rad, place_more[3]),
         ),
         camera=CameraPlan(
             move=shot.move or _pick(world.moves, taste[0]),
@@ -157,6 +158,10 @@ def numbers(purpose: str, name: str, seed: int) -> Four:
 
 def _pick(options: Sequence[T], where: float) -> T:
     return options[min(math.floor(where * len(options)), len(options) - 1)]
+
+
+def _between(ends: tuple[float, float] | None, where: float) -> float | None:
+    return None if ends is None else ends[0] + (ends[1] - ends[0]) * where
 
 
 def _mentioned(vocabulary: Mapping[T, Sequence[str]], words: str) -> T | None:

@@ -23,6 +23,9 @@ _QUIET_EXPOSURE, _LOUD_EXPOSURE = 0.8, 1.2
 _MIDDLE_KEY, _KEY_GAIN = 0.58, 3.5
 # How far an onset zooms in, as a share of the focal length: felt rather than seen.
 _PUNCH = 0.018
+# How far thick air's contrast is raised, and the light that stays as it is, against the horizon's.
+_FOG_CONTRAST, _PIVOT = 0.62, 0.75
+_DARKEST_PIVOT, _BRIGHTEST_PIVOT = 0.05, 0.22
 # Below this height things of a person's height reach over the horizon.
 _LOW_CAMERA_M = 2.0
 
@@ -207,8 +210,12 @@ def _key(palette: Palette) -> float:
 
 
 def scene_grade(scene: Scene) -> Grade:
-    """The grade that holds a film together: its palette's hues."""
-    palette = scene.palette
+    """The grade that holds a film together: its palette's hues.
+
+    Where the air is thick its contrast is higher, as a photographer's print of a foggy day is.
+    """
+    palette, light = scene.palette, scene.light
+    exposure = light.exposure * _key(palette)
     hues, weights = [], []
     for colour in palette.colours:
         level = max(luminance(colour), 1e-3)
@@ -219,9 +226,13 @@ def scene_grade(scene: Scene) -> Grade:
         hues.append((1.0, 1.0, 1.0))
         weights.append(0.0)
     shadow = max(luminance(palette.shadow), 1e-3)
+    thick = max(light.fog**2, 0.6 * light.rain * (1.0 - light.storm), 0.5 * light.snow)
+    middle = min(max(luminance(light.horizon), _DARKEST_PIVOT), _BRIGHTEST_PIVOT)
     return Grade(
-        exposure=scene.light.exposure * _key(scene.palette),
-        bloom=0.75 + 0.35 * scene.light.night,
+        exposure=exposure,
+        bloom=0.75 + 0.35 * light.night,
+        contrast=_FOG_CONTRAST * (1.0 - 0.4 * light.night) * thick,
+        pivot=_PIVOT * exposure * middle,
         hue_pull=0.58,
         hues=hues,
         hue_weights=weights,

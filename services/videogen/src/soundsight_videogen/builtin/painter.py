@@ -36,6 +36,8 @@ class Grade:
 
     exposure: float
     bloom: float
+    contrast: float
+    pivot: float
     hue_pull: float
     hues: Sequence[Sequence[float]]
     hue_weights: Sequence[float]
@@ -136,6 +138,8 @@ class Painter:
             (("source", self._scene), ("bloom_near", self._near[0]), ("bloom_far", self._far[0])),
             {
                 "exposure": grade.exposure,
+                "contrast": grade.contrast,
+                "pivot": grade.pivot,
                 "bloom": grade.bloom,
                 "hue_pull": grade.hue_pull,
                 "hue": _floats(grade.hues),

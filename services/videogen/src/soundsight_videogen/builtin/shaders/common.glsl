@@ -130,6 +130,13 @@ vec3 accent(float choice) {
 
 // ---- camera ------------------------------------------------------------------------------------
 
+// How much clearer the air is for a long lens: what it brings near has to look near, or every
+// picture it takes in a haze is blank.
+float lens_clearing() { return max(1.0, focal / 1.7); }
+
+// How near the light a direction is, 1 to 0, by the picture's measure: as wide for every lens.
+float around_light(float toward) { return exp(-3.0 * square(focal) * (1.0 - toward)); }
+
 // Direction of the ray through this pixel, for worlds without a horizon.
 vec3 free_ray() {
     vec2 screen = uv * 2.0 - 1.0;

@@ -10,7 +10,10 @@ vec3 clear_sky(vec3 ray) {
     light += sun_colour * (0.26 * low * pow(toward, 6.0) + 0.14 * pow(toward, 40.0))
         * mix(1.0, 0.5, night) * (1.0 + 0.08 * beat);
     light += sun_colour * 0.5 * pow(toward, 350.0) * mix(1.0, 0.7, night);
-    return light;
+    // In fog the sun stands in a ball of light, and away from it the air is dark.
+    float ball = fog * fog * around_light(toward);
+    return light * (1.0 - 0.4 * (fog * fog - ball))
+        + (sun_colour * 0.35 + light_colour * 0.1 * night) * ball;
 }
 
 vec3 sun_disc(vec3 ray) {
@@ -28,9 +31,9 @@ vec4 clouds(vec3 ray) {
     vec2 p = ray.xz / (ray.y + 0.09);
     vec2 drift = vec2(0.016 * time * (0.4 + wind), 0.008 * time) + 40.0 * place.xy;
     vec2 q = p * vec2(0.34, 0.66) + drift;
-    float body = fbm(q, 5);
+    float body = fbm(q, 4) + 0.016;
     vec2 sunward = normalize(sun_direction.xz + 1e-4);
-    float beyond = fbm(q + sunward * vec2(0.1, 0.2), 4);
+    float beyond = fbm(q + sunward * vec2(0.1, 0.2), 3) + 0.047;
     float edge = mix(0.5, 0.24, cloud);
     float cover = smoothstep(edge, edge + 0.22, body);
     float lit = saturate(0.42 + 3.4 * (body - beyond));
@@ -41,7 +44,7 @@ vec4 clouds(vec3 ray) {
     vec3 light = mix(dark, bright, lit * (1.0 - 0.65 * storm));
     // Thin edges let the sun through.
     light += sun_colour * 0.4 * pow(toward, 12.0) * (1.0 - cover);
-    float veil = smoothstep(0.48, 0.8, fbm(p * vec2(1.2, 0.3) + 9.0 + 0.4 * drift, 3))
+    float veil = smoothstep(0.48, 0.8, fbm(p * vec2(1.2, 0.3) + 9.0 + 0.4 * drift, 2) + 0.062)
         * (0.15 + 0.25 * cloud) * (1.0 - 0.7 * pow(toward, 30.0));
     light = mix(light, bright, veil * (1.0 - cover));
     cover = max(cover * 0.94, veil);

@@ -53,7 +53,7 @@ OCEAN = World(
                 Size.EXTREME_CLOSE_UP: 4.0,
             }
         ),
-        heading_rad=0.5,
+        heading_rad=0.38,
         lateral_m=40.0,
         start_z_m=600.0,
         travel_m_s=4.0,
@@ -66,8 +66,10 @@ OCEAN = World(
         orbit_m=24.0,
         orbit_distance_m=70.0,
     ),
-    sun_spread_rad=math.radians(32.0),
+    sun_spread_rad=math.radians(26.0),
     aims_at_sun=True,
+    # Low enough for a 75 mm lens that looks along the water.
+    moon_elevation_rad=(math.radians(4.5), math.radians(9.5)),
     # island, sea stacks, sailing boat, lighthouse, birds
     features=(0.7, 0.4, 0.45, 0.35, 0.6),
 )

@@ -22,6 +22,7 @@ class World:
     angles       camera angles that suit it when nobody asks for one
     sun_spread_rad  how far from straight ahead the sun may stand
     aims_at_sun  whether long lenses are turned towards the sun: the rest may be empty
+    moon_elevation_rad  how low and how high a place's moon may stand; None: as everywhere
     features     bits of `place_features` that the shader reads: probability of each
     kinds        where in `place.x` one kind of place ends and the next begins: the shader of each
                  is compiled for itself, with KIND defined, and pays for no other
@@ -37,6 +38,7 @@ class World:
     rig: Rig
     sun_spread_rad: float
     aims_at_sun: bool = False
+    moon_elevation_rad: tuple[float, float] | None = None
     features: tuple[float, ...] = field(default=())
     kinds: tuple[float, ...] = field(default=())
 

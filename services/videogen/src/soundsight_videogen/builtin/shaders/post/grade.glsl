@@ -5,6 +5,8 @@ uniform sampler2D bloom_near;
 uniform sampler2D bloom_far;
 uniform float exposure;
 uniform float bloom;
+uniform float contrast;   // 0 leaves light alone, more parts what is lighter and darker than `pivot`
+uniform float pivot;      // after exposure
 uniform vec3 hue[5];      // palette colours divided by their luminance
 uniform vec3 hue_unit[5]; // the same as unit vectors
 uniform float hue_weight[5];
@@ -42,6 +44,7 @@ void main() {
     light += texture(bloom_far, uv).rgb * (0.6 * bloom);
     vec2 d = uv - 0.5;
     light *= exposure * (1.0 - 0.75 * dot(d, d));
+    light *= pow(max(dot(light, LUMA), 1e-4) / pivot, contrast);
     light = pull_to_palette(light);
     float y = dot(light, LUMA);
     vec3 shown = mix(curve(light), light / max(y, 1e-4) * curve(vec3(y)), 0.2);

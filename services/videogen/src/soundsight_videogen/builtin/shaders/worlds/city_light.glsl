@@ -37,7 +37,8 @@ vec3 sky_light(vec3 ray) {
 
 // Fog lies low: from a roof one sees farther than in the street.
 float fog_share(float t) {
-    float thick = (0.0042 + 0.019 * fog * fog) / (1.0 + 0.02 * max(camera_position.y - 10.0, 0.0));
+    float thick = (0.0042 + 0.017 * fog * fog) / lens_clearing()
+        / (1.0 + 0.02 * max(camera_position.y - 10.0, 0.0));
     return 1.0 - exp(-t * thick);
 }
 

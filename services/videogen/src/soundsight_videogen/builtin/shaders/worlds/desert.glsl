@@ -35,7 +35,7 @@ vec3 sky_light(vec3 ray) {
         + mix(star, accent_a, 0.35) * 0.085 * milky.x * (1.0 + 0.25 * energy));
 #endif
     light += large_sun(ray, sun_size()) * (1.0 - 0.85 * veil.w)
-        * (1.0 - storm) * (1.0 - 0.7 * fog);
+        * (1.0 - storm) * (1.0 - 0.4 * fog);
     return mix(light, veil.xyz, veil.w);
 }
 
@@ -135,8 +135,8 @@ void main() {
     const float hits = 1.0;
 #endif
     vec3 p = origin + ray * t;
-    float haze = (0.001 + 0.005 * fog * fog + 0.003 * storm + 0.002 * rain)
-        / (1.0 + 0.012 * camera_position.y);
+    float haze = (0.001 + 0.0035 * fog * fog + 0.003 * storm + 0.002 * rain)
+        / lens_clearing() / (1.0 + 0.012 * camera_position.y);
     if (hits > 0.5) {
         vec3 dune = dunes(p.xz, t);
         light = mix(ground_light(p, ray, t, air, dune), air, 1.0 - exp(-t * haze));

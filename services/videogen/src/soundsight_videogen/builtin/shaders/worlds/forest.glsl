@@ -97,6 +97,8 @@ void main() {
     float clear = (kind == CLEARING ? 0.9 : 0.6) * (1.0 - fog);
     float thick = haze_per_metre() * (1.0 - clear * smoothstep(0.05, 0.45, ray.y));
     float thing = 0.0, last = 0.0;
+    // Rain takes the sun's colour from the shafts, not the sky's.
+    vec3 shining = sun_colour + 0.9 * rain * (1.0 - storm) * horizon_colour;
     Gathered seen = Gathered(vec3(0.0), 1.0);
 #ifdef WITH_LOW_CAMERA
     const bool over = false;
@@ -127,7 +129,7 @@ void main() {
         float lit = shaft(p);
         float veil = 1.0 - exp(-(air_depth(t) - last) * thick
             * (1.0 + (1.3 + fog) * mist(p, ground_height(p.x), row)));
-        vec3 glow = air + sun_colour * lit * (0.16 + 0.8 * against) * (0.9 + 0.15 * beat);
+        vec3 glow = air + shining * lit * (0.16 + 0.8 * against) * (0.9 + 0.15 * beat);
         put(seen, glow, veil);
         last = air_depth(t);
         if (t >= until) break;

@@ -103,6 +103,10 @@ void describe_wood() {
             0.2 * side, side > 0.0 ? vec2(0.0, 0.42) : vec2(0.42, 0.0),
             vec2(-5.0, 5.0), 0.004 * curve, side, 0.7);
     }
+    // A long lens sees little of what stands aside: trees come nearer to what it looks at.
+    float longing = smoothstep(1.8, 3.2, focal);
+    wood.open *= 1.0 - vec2(0.25, 0.25) * longing;
+    wood.filled = mix(wood.filled, 0.95, longing);
     wood.radius.y *= 1.0 + 0.5 * has_giants;
     sun = normalize(vec3(sun_direction.x, 0.2 + 0.75 * sun_direction.y, sun_direction.z));
     dawn = smoothstep(0.0, 0.1, night) * smoothstep(0.5, 0.2, night);
@@ -169,13 +173,19 @@ vec3 haze(vec3 ray) {
     vec3 even = mix(fog_colour, mix(middle_colour, horizon_colour, 0.5), 0.5);
     // Cooler where it is turned away from the sun.
     even = mix(even, zenith_colour * 1.8, (0.25 + 0.3 * dawn) * (1.0 - square(toward)));
-    float lit = 0.22 + 0.26 * level + 0.36 * fog * fog;
-    return even * lit + storm_glow(ray)
+    // Thick air is bright only where the light stands behind it.
+    float lit = 0.22 + (0.26 + 0.3 * fog * fog * square(toward)) * level;
+    // Towards the picture's edges it is darker, however long the lens.
+    float core = around_light(toward);
+    lit *= 1.0 - 0.55 * max(fog * fog, rain) * (1.0 - core);
+    return even * lit + storm_glow(ray) + light_colour * (0.14 * night * fog * fog) * core
         + sun_colour * (0.13 * toward * square(toward) + 0.34 * square(square(square(toward)))
             * square(toward) * square(square(toward))) * (0.85 + 0.2 * energy);
 }
 
-float haze_per_metre() { return 0.014 + 0.01 * fog + 0.026 * fog * fog + 0.012 * rain; }
+float haze_per_metre() {
+    return (0.014 + 0.01 * fog + 0.02 * fog * fog + 0.012 * rain) / lens_clearing();
+}
 
 // Metres of air that count: little within the first few, so that what is close stays dark.
 float air_depth(float t) { return t * t / (t + 8.0); }

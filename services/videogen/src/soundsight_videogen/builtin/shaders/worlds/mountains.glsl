@@ -69,7 +69,8 @@ void main() {
     vec3 air = far_air(ray);
     float floor_t = ray.y < 0.0 ? (valley() - origin.y) / ray.y : FAR;
     float near_t = meet_near(origin, ray, floor_t);
-    float haze = (0.00015 + 0.0007 * fog * fog + 0.0004 * (rain + storm) + 0.0003 * snow);
+    float haze = (0.00015 + 0.0007 * fog * fog + 0.0004 * (rain + storm) + 0.0003 * snow)
+        / lens_clearing();
 
     float over = max(origin.y + ray.y * near_t - valley(), 0.0);
     bool hidden = near_t < 0.5 * near_reach() && (over > 14.0 || is_pass() + is_face() > 0.5);
