@@ -64,6 +64,18 @@ test: $(DEV) ## Run the tests of all parts, but the long ones
 test-long: $(DEV) ## Run the tests that take minutes each
 	$(BIN)/python -m pytest -m long
 
+# A seed repeats a run: make fuzz SEED=42. The tests of `make test` send some of the same.
+.PHONY: fuzz
+fuzz: $(DEV) ## Send 50,000 made-up requests to every method of every service (CASES=1000: so many)
+	@seed=$${SEED:-$$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')}; \
+		echo "seed $$seed: to repeat this run, make fuzz SEED=$$seed$(if $(CASES), CASES=$(CASES))"; \
+		SOUNDSIGHT_FUZZ_CASES=$(or $(CASES),50000) SOUNDSIGHT_FUZZ_SEED=$$seed \
+		$(BIN)/python -m pytest tests/fuzz --numprocesses=2 --log-level=INFO -rP
+
+.PHONY: histories
+histories: $(DEV) ## Record the histories of renders that tests replay, after a new version of workflows
+	$(BIN)/python -m pytest gateway/tests/histories/record.py
+
 .PHONY: bench
 bench: $(DEV) $(filter $(EXAMPLE),$(SONG)) ## Print where the time of a render goes, beside a bare encode (SONG=song.ogg: of that song)
 	$(BIN)/python bench/render.py "$(SONG)"
@@ -101,6 +113,7 @@ lint-protos: $(DEV) ## Check the contracts' style, and that callers of the relea
 lint-generated: $(DEV) ## Check that generated files are what their sources give
 	$(BIN)/python scripts/generate_protos.py --check
 	$(BIN)/python scripts/generate_settings_page.py --check
+	$(BIN)/python scripts/generate_errors_page.py --check
 	scripts/lock.sh --check
 
 .PHONY: format
@@ -119,6 +132,10 @@ protos-release: $(DEV) ## Record the contracts as released: from then on `make l
 .PHONY: settings-page
 settings-page: $(DEV) ## Generate docs/settings.md from the parts' settings classes
 	$(BIN)/python scripts/generate_settings_page.py
+
+.PHONY: errors-page
+errors-page: $(DEV) ## Generate docs/errors.md from the parts' error tables
+	$(BIN)/python scripts/generate_errors_page.py
 
 .PHONY: lock
 lock: $(DEV) ## Fit the lock files to what the parts declare (UPGRADE=1: take the newest versions)

@@ -45,6 +45,12 @@ EVERY_CALL = (
         "tells the operator",
     ),
     ("the disk is full", "RESOURCE_EXHAUSTED", "DISK_FULL", "frees space, tries again"),
+    (
+        "the request's bytes are no message of the method",
+        "INVALID_ARGUMENT",
+        "UNREADABLE_REQUEST",
+        "generates its client from the service's contract",
+    ),
     ("the caller's own deadline passed", "DEADLINE_EXCEEDED", "", "allows more time"),
     ("the caller broke off", "CANCELLED", "", "nothing"),
     ("a fault of ours", "INTERNAL", "UNEXPECTED", "reports the incident id in the metadata"),

@@ -5,12 +5,17 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from command_line import CommandLine, Example
+from faults import Rendering, Undisturbed, left_behind
 
-from songsmith import first_light, truth_of
+from songsmith import compose, first_light, truth_of
 from songsmith.files import write_song
+
+SMALL = ("--width", "160", "--height", "90", "--quality", "draft")
+"""Options of renders whose pictures nobody looks at."""
 
 
 @pytest.fixture(scope="session")
@@ -43,3 +48,30 @@ def example(suite: CommandLine, tmp_path_factory: pytest.TempPathFactory) -> Exa
     video = folder / "first-light.mp4"
     printed = suite.ok("render", audio, "-o", video, "--width", "640", "--height", "360")
     return Example(audio, list(truth_of(song).beats_s), video, printed, suite)
+
+
+@pytest.fixture(scope="session")
+def song(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Some 25 seconds in three parts, which make a dozen short scenes."""
+    made = compose(11, tempo_bpm=140, form=(("intro", 3), ("verse", 5), ("chorus", 6)))
+    path, _ = write_song(made, tmp_path_factory.mktemp("song"), "song")
+    return path
+
+
+@pytest.fixture
+def rendering(song: Path, tmp_path: Path) -> Rendering:
+    """A command on a fresh state folder."""
+    return Rendering(CommandLine(tmp_path / "state"), song, tmp_path / "video.mp4", SMALL)
+
+
+@pytest.fixture(scope="session")
+def undisturbed(song: Path, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
+    """The render to which nothing happens."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    calm = Rendering(CommandLine(folder / "state"), song, folder / "video.mp4", SMALL)
+    running = calm.start()
+    assert running.ends() == 0, running.told
+    assert left_behind(calm) == []
+    found = calm.came_to()
+    assert found.clips >= 5
+    return found

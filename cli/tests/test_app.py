@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-COMMANDS = ("render", "analyze", "storyboard", "serve", "info", "clean")
+COMMANDS = ("render", "resume", "analyze", "storyboard", "serve", "info", "doctor", "clean")
 PROGRAM = Path(sys.executable).with_name("soundsight")
 
 
@@ -42,7 +42,10 @@ def test_help_groups_the_commands() -> None:
     shown = soundsight("--help").stdout
     making, looking_after = shown.split("Make something of a song")[1].split("Look after")
     named = [re.findall(rf"│ ({'|'.join(COMMANDS)}) ", part) for part in (making, looking_after)]
-    assert named == [["render", "analyze", "storyboard"], ["serve", "info", "clean"]]
+    assert named == [
+        ["render", "resume", "analyze", "storyboard"],
+        ["serve", "info", "doctor", "clean"],
+    ]
 
 
 def test_help_shows_the_defaults_of_a_render() -> None:

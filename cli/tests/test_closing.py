@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
 import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -105,6 +107,20 @@ def test_the_storyboard_is_asked_for_as_it_was_made() -> None:
     ]
     plain = storyboard_command(Path("song.mp3"), VideoOptions())
     assert plain == "soundsight storyboard song.mp3"
+
+
+@pytest.mark.parametrize(
+    "name", ["it's \\ a \nsong.mp3", "caf\udce9.mp3", "-q.mp3", "$(x) `y`.mp3"]
+)
+def test_the_storyboard_command_holds_any_name(name: str) -> None:
+    """A shell takes the command's words as they were meant, from a single line."""
+    command = storyboard_command(Path(name), VideoOptions())
+    assert command.isprintable()
+    said = subprocess.run(
+        ["bash", "-c", f"printf '%s\\0' {command}"], capture_output=True, check=True
+    )
+    assert os.fsdecode(said.stdout).split("\0")[2] in (name, f"./{name}")
+    assert "storyboard -" not in command
 
 
 def test_the_cap_of_the_store_is_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ a person would do things.
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import re
@@ -161,12 +162,10 @@ def test_a_full_store_is_pointed_at_gently(
     assert "\x1b" not in printed
 
 
-def test_ctrl_c_ends_a_render_within_two_seconds(
-    line: CommandLine, song: Path, tmp_path: Path
-) -> None:
+def test_ctrl_c_ends_a_render_within_two_seconds(line: CommandLine, song: Path) -> None:
     """Ctrl-C ends the command at once with code 130, saying how to go on; what was made stays,
     also when the folder is cleaned before it goes on."""
-    words = ("render", song, "-o", tmp_path / "video.mp4", *EXCERPT, "--seed", "1")
+    words = ("render", song, "-o", song.with_name("stopped.mp4"), *EXCERPT, "--seed", "1")
     with subprocess.Popen(
         line.arguments(*words), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as running:
@@ -180,12 +179,26 @@ def test_ctrl_c_ends_a_render_within_two_seconds(
         took_s = time.monotonic() - stopped
     assert running.returncode == 130, rest
     assert rest.strip().splitlines()[-1] == (
-        "soundsight: stopped; the same command goes on where this one stopped"
+        "soundsight: stopped; `soundsight resume` goes on where this one stopped"
     )
     assert took_s < 2
     line.ok("clean", "--yes")
     kept = {path.parent.name for path in (line.state / "artifacts" / "projects").rglob("*")}
     assert {"songs", "uploads", "analyses"} <= kept
+
+
+def test_what_was_stopped_is_gone_on_with(line: CommandLine, song: Path) -> None:
+    """`resume` finishes the render that Ctrl-C stopped, where it was to go, with a render's
+    progress; afterwards there is nothing left to go on with, and all is well."""
+    video = song.with_name("stopped.mp4")
+    assert not video.exists()
+    done = line("resume")
+    assert done.returncode == 0, done.stderr + line.logs()
+    assert re.search(r"\] +\d+%  cutting the video", done.stderr)
+    assert re.search(rf"^video +{video}, [\d.]+ kB$", done.stdout, re.MULTILINE)
+    assert video.stat().st_size > 0
+    assert "no interrupted or failed render" in line("resume").stderr
+    _all_is_well(line)
 
 
 def test_a_running_suite_is_not_cleaned_away(line: CommandLine) -> None:
@@ -223,14 +236,51 @@ def test_a_suite_that_dies_ends_its_commands(line: CommandLine, song: Path, tmp_
     assert took_s < 10
 
 
+def test_what_was_killed_is_seen_and_gone_on_with(line: CommandLine, song: Path) -> None:
+    """Killed with its suite in mid-filming, a render is seen by `doctor`, with what was left and
+    what to do. `resume` takes it, not the analysis that was killed before it, and makes the video;
+    the analysis's own command finishes that. Then all is well."""
+    video = song.with_name("killed.mp4")
+    words = ("render", song, "-o", video, *EXCERPT, "--seed", "2")
+    with subprocess.Popen(line.arguments(*words), stderr=subprocess.PIPE, text=True) as running:
+        assert running.stderr is not None
+        for told in running.stderr:
+            if "filming" in told:
+                break
+        os.kill(_supervisor(line), signal.SIGKILL)
+        running.kill()
+    assert not video.exists()
+    looked = line("doctor", "--json", "-")
+    assert looked.returncode == 1
+    wrong = [result for result in json.loads(looked.stdout)["results"] if not result["well"]]
+    assert "leftovers" in {result["check"] for result in wrong}
+    left = [result for result in wrong if result["check"] == "renders"]
+    assert sorted(result["found"].partition(" was ")[2] for result in left) == [
+        "interrupted while filming",
+        "interrupted while listening",
+    ]
+    assert any("`soundsight resume r" in result["to_do"] for result in left)
+    line.ok("resume", "-q")
+    assert video.stat().st_size > 0
+    line.ok("analyze", song, "--from", "3", "--to", "20", "-q")
+    _all_is_well(line)
+
+
 def test_all_can_be_removed(line: CommandLine) -> None:
     """`clean --all` leaves the locks alone, and the folder free for a new start."""
     line.ok("clean", "--all", "--yes")
     left = {path.name for path in line.state.rglob("*") if path.is_file()}
-    assert left == {"lease.lock", "suite.lock"}
+    assert left == {"lease.lock", "services.lock", "suite.lock"}
     with locks.exclusive_if_free(line.state / "suite.lock") as free:
         assert free
     assert "nothing to remove" in line.ok("clean")
+
+
+def _all_is_well(line: CommandLine) -> None:
+    """Once the suite has ended, which `clean` waits for, the doctor finds nothing."""
+    line.ok("clean", "--dry-run")
+    looked = line("doctor")
+    assert (looked.returncode, "!!" in looked.stdout) == (0, False), looked.stdout
 
 
 def _supervisor(line: CommandLine) -> int:

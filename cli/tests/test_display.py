@@ -9,7 +9,15 @@ import pytest
 from rich.console import Console
 
 from soundsight.common.v1.common_pb2 import Progress
-from soundsight_cli.display import HEARTBEAT_S, Lines, Live, Quiet, open_display, stopwatch
+from soundsight_cli.display import (
+    HEARTBEAT_S,
+    Lines,
+    Live,
+    Quiet,
+    open_display,
+    printable,
+    stopwatch,
+)
 from soundsight_cli.summaries import counted
 
 
@@ -114,3 +122,9 @@ def test_a_stage_says_how_far_it_is(progress: Progress, text: str) -> None:
 def test_running_times_look_like_clocks(seconds: float, text: str) -> None:
     """A running time has minutes and seconds, and hours when it needs them."""
     assert stopwatch(seconds) == text
+
+
+def test_names_are_told_in_one_line() -> None:
+    """Whatever bytes a name is made of, it is one line, and nothing in it moves the cursor."""
+    assert printable("ноты 🎵.flac") == "ноты 🎵.flac"
+    assert printable("two\nlines \x1b[31m caf\udce9") == "two\\x0alines \\x1b[31m caf\\xe9"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from soundsight_cli.files import check_output, check_song
+from soundsight_cli.files import check_folder, check_output, check_song
 from soundsight_cli.supervisor import SuiteError
 
 
@@ -51,3 +52,38 @@ def test_checking_an_output_leaves_no_trace(tmp_path: Path) -> None:
     video.write_bytes(b"old")
     check_output(video, song)
     assert video.read_bytes() == b"old"
+
+
+def test_what_is_read_once_is_no_song(tmp_path: Path) -> None:
+    """A pipe is not opened, since that would wait for its writer; a link must lead somewhere."""
+    os.mkfifo(tmp_path / "pipe.mp3")
+    (tmp_path / "round.mp3").symlink_to("round.mp3")
+    with pytest.raises(SuiteError, match="is a pipe or a device"):
+        check_song(tmp_path / "pipe.mp3")
+    with pytest.raises(SuiteError, match="is a link that leads nowhere"):
+        check_song(tmp_path / "round.mp3")
+
+
+def test_an_output_is_a_file_or_nothing_yet(tmp_path: Path) -> None:
+    """A video never takes the place of a pipe, a device or a link that leads nowhere."""
+    song = tmp_path / "song.mp3"
+    song.write_bytes(b"x")
+    os.mkfifo(tmp_path / "pipe.mp4")
+    (tmp_path / "lost.mp4").symlink_to("nowhere.mp4")
+    with pytest.raises(SuiteError, match="is a pipe or a device"):
+        check_output(tmp_path / "pipe.mp4", song)
+    with pytest.raises(SuiteError, match="is a pipe or a device"):
+        check_output(Path("/dev/null"), song)
+    with pytest.raises(SuiteError, match="is a link that leads nowhere"):
+        check_output(tmp_path / "lost.mp4", song)
+    assert not (tmp_path / "nowhere.mp4").exists()
+    with pytest.raises(SuiteError, match="is not a folder"):
+        check_output(song / "video.mp4", song)
+
+
+def test_a_folder_must_take_a_new_file(tmp_path: Path) -> None:
+    """A folder in which nothing can be made is named before the work; a good one stays empty."""
+    check_folder(tmp_path / "video.mp4")
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(OSError, match="/proc"):
+        check_folder(Path("/proc/video.mp4"))

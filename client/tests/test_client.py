@@ -106,6 +106,15 @@ async def test_a_broken_download_goes_on_where_it_stopped(gateway: Gateway, tmp_
     assert stat.S_IMODE(target.stat().st_mode) & 0o600 == 0o600
 
 
+async def test_a_video_may_have_as_long_a_name_as_any_file(
+    gateway: Gateway, tmp_path: Path
+) -> None:
+    """What a file is called while it arrives is no longer than what it will be called."""
+    target = tmp_path / ("x" * 251 + ".mp4")
+    await gateway.client.download(ref_of(gateway, b"video"), target)
+    assert [path.name for path in tmp_path.iterdir()] == [target.name]
+
+
 async def test_a_damaged_download_leaves_nothing(gateway: Gateway, tmp_path: Path) -> None:
     """Neither a file under the final name nor a part of one; an older file stays."""
     target = tmp_path / "video.mp4"

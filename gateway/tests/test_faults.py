@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
+import time
 import uuid
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -21,7 +23,7 @@ from soundsight_gateway.database import Database, create_engine
 from soundsight_gateway.names import RenderRef
 from soundsight_gateway.store import NewRender, RenderStore
 from soundsight_gateway.testing import ScriptedVideogen, scripted_videogen
-from soundsight_kit.errors import error_from_rpc
+from soundsight_kit.errors import Unavailable, error_from_rpc
 from soundsight_kit.testing import assert_eventually
 
 Bench = Any  # conftest's
@@ -251,6 +253,67 @@ async def test_unfinished_renders_stay_paused_until_asked_for_again(
         assert (await caller.ended(other.name)).state == states.SUCCEEDED
     assert set(log.filmed.values()) == {1}
     assert len(log.filmed) == 16
+
+
+async def test_what_ran_goes_on_and_what_was_paused_stays_so(bench: Bench, song: bytes) -> None:
+    """With recover_on_start=unpaused a gateway that was killed goes on with what it was doing, and
+    with nothing that nobody had asked it for."""
+    bench.services.videogen.takes_s = 0.3
+    async with bench.child() as child:
+        old = await begin(child.caller, song)
+        await assert_eventually(lambda: STAGES["first clip"](bench), within_s=30)
+        await child.kill()
+    again = {"SOUNDSIGHT_GATEWAY_RECOVER_ON_START": "none"}
+    async with bench.child(**again) as child:
+        new = await child.caller.create(r.RenderSpec(song=old.spec.song, seed=9))
+        await assert_eventually(lambda: len(bench.services.videogen.log.begun) > 4, within_s=30)
+        await child.kill()
+    again = {"SOUNDSIGHT_GATEWAY_RECOVER_ON_START": "unpaused"}
+    async with bench.child(**again) as child:
+        assert (await child.caller.ended(new.name)).state == states.SUCCEEDED
+        left = await child.caller.get(old.name)
+    assert left.state not in states.FINAL
+    assert any("paused" in note for note in left.notes)
+
+
+@pytest.mark.parametrize("jump_s", [3600, -3600])
+async def test_the_clock_may_jump(
+    bench: Bench, song: bytes, monkeypatch: pytest.MonkeyPatch, jump_s: int
+) -> None:
+    """An hour forward or back in the middle of a pause before a further attempt changes nothing."""
+    jumped = False
+
+    class Jumping:
+        """The time module, with another clock on the wall."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(time, name)
+
+        def time(self) -> float:
+            return time.time() + jumped * jump_s
+
+        def time_ns(self) -> int:
+            return time.time_ns() + jumped * jump_s * 1_000_000_000
+
+    # Not `time.time` itself: gRPC tells its core the time of the day, which has not changed.
+    for name, module in list(sys.modules.items()):
+        if name.startswith(("dbos.", "soundsight_gateway.")) and vars(module).get("time") is time:
+            monkeypatch.setattr(module, "time", Jumping())
+
+    def script(request: Any, begun: int) -> Exception | None:
+        nonlocal jumped
+        if request.seed != 2 or begun > 2:
+            return None
+        jumped = jumped or begun == 2
+        return Unavailable("flaky")
+
+    bench.services.videogen.script = script
+    async with bench.gateway() as caller:
+        created = await begin(caller, song)
+        done = await caller.ended(created.name)
+    assert jumped
+    assert done.state == states.SUCCEEDED, done.error
+    assert max(scene.attempts for scene in done.scenes) == 3
 
 
 async def test_an_endpoint_that_dies_is_replaced_by_the_others(bench: Bench, song: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 
 import pytest
@@ -88,6 +89,7 @@ def test_filters_mean_what_they_say(
         "state = FLYING",
         "labels.x = 1",
         "state = FAILED OR state = FILMING",
+        'labels.x = "\0"',
         "name = x",
         "state = FAILED AND",
         "state = FAILED state = FAILED",
@@ -119,3 +121,20 @@ def test_a_foreign_page_token_is_refused(token: str) -> None:
     if token:
         with pytest.raises(InvalidArgument):
             listing.read_token(token, "demo|")
+
+
+@pytest.mark.parametrize(
+    "cursor", [(2**63, "abcd"), (-1, "abcd"), (5, "a\0cd"), (5, "\ud800bcd"), (5, "")]
+)
+def test_a_forged_page_token_is_refused(cursor: tuple[int, str]) -> None:
+    """What no render can be called, and no time, is not asked of the database."""
+    forged = listing.write_token(listing.Cursor(*cursor), "demo|")
+    with pytest.raises(InvalidArgument):
+        listing.read_token(forged, "demo|")
+
+
+def test_a_page_token_of_any_depth_is_refused() -> None:
+    """A token that nests deeper than a parser follows is one that nobody wrote."""
+    nested = base64.urlsafe_b64encode(b"[" * 50_000).decode().rstrip("=")
+    with pytest.raises(InvalidArgument):
+        listing.read_token(nested, "demo|")

@@ -25,6 +25,7 @@ def test_pauses_grow_up_to_a_bound_and_then_end() -> None:
         errors.Unimplemented("never"),
         errors.PermissionDenied("no"),
         errors.OutOfRange("beyond"),
+        errors.DiskFull(),
     ],
 )
 def test_what_would_only_fail_again_is_not_tried_again(error: errors.SoundsightError) -> None:

@@ -262,12 +262,12 @@ def render(rpc: str, request: Any) -> Provoke:
     return call
 
 
-def creating(change: Callable[[p.CreateRenderRequest], Any]) -> Provoke:
+def creating(change: Callable[[Any], Any], rpc: str = "CreateRender") -> Provoke:
     async def call(caller: Caller, song: bytes) -> Any:
-        request = p.CreateRenderRequest(parent=caller.parent)
+        request = getattr(p, f"{rpc}Request")(parent=caller.parent)
         request.render.spec.song.CopyFrom(await caller.upload(song))
         change(request)
-        return await caller.renders.CreateRender(request, timeout=TIMEOUT_S)
+        return await getattr(caller.renders, rpc)(request, timeout=TIMEOUT_S)
 
     return call
 
@@ -365,22 +365,22 @@ async def _absent_file(caller: Caller, song: bytes) -> Any:
 
 ABSENT = "projects/demo/renders/nobody"
 
+OF_A_SPEC: dict[str, Callable[[Any], Any]] = {
+    "FOREIGN_URI": lambda q: setattr(q.render.spec.song, "uri", "file:///etc/passwd"),
+    "DIGEST_MISMATCH": lambda q: setattr(q.render.spec.song, "sha256", "ab" * 32),
+    "NOT_FOUND": lambda q: setattr(q.render.spec.song, "uri", q.render.spec.song.uri[:-4] + "0000"),
+    "FIELD_NOT_OFFERED": lambda q: setattr(q.render.spec, "require_approval", True),
+}
+
 PROVOKED: dict[tuple[str, str], Provoke] = {
+    **{
+        (rpc, reason): creating(change, rpc)
+        for rpc in ("CreateRender", "EstimateRender")
+        for reason, change in OF_A_SPEC.items()
+    },
     ("CreateRender", "INVALID_ARGUMENT"): creating(lambda q: q.render.spec.song.Clear()),
-    ("CreateRender", "FOREIGN_URI"): creating(
-        lambda q: setattr(q.render.spec.song, "uri", "file:///etc/passwd")
-    ),
-    ("CreateRender", "DIGEST_MISMATCH"): creating(
-        lambda q: setattr(q.render.spec.song, "sha256", "ab" * 32)
-    ),
-    ("CreateRender", "NOT_FOUND"): creating(
-        lambda q: setattr(q.render.spec.song, "uri", q.render.spec.song.uri[:-4] + "0000")
-    ),
     ("CreateRender", "ALREADY_EXISTS"): _taken_id,
     ("CreateRender", "REQUEST_ID_REUSED"): _reused_request,
-    ("CreateRender", "FIELD_NOT_OFFERED"): creating(
-        lambda q: setattr(q.render.spec, "require_approval", True)
-    ),
     ("GetRender", "INVALID_ARGUMENT"): render("GetRender", p.GetRenderRequest(name="x")),
     ("GetRender", "NOT_FOUND"): render("GetRender", p.GetRenderRequest(name=ABSENT)),
     ("ListRenders", "INVALID_ARGUMENT"): render(

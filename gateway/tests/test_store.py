@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from google.rpc import status_pb2
 
 from soundsight.render.v1 import resources_pb2 as r
-from soundsight_gateway import keys, listing, states
+from soundsight_gateway import keys, listing, rows, states
 from soundsight_gateway import tables as t
 from soundsight_gateway.database import Database, create_engine
 from soundsight_gateway.names import RenderRef
@@ -301,3 +301,45 @@ async def test_a_database_of_a_later_version_is_refused(database_url: str) -> No
         await database.migrate()
     assert caught.value.reason == "DATABASE_TOO_NEW"
     database.close()
+
+
+async def test_a_failed_attempt_is_written_once(bench: Bench) -> None:
+    """An interrupted step that runs again adds no second failure; each has a number, and the
+    latest ten stay."""
+    ref = await bench.create()
+    error = status_pb2.Status(code=14, message="away")
+    await bench.store.tried(ref, "take_in", 1, error, "tried again")  # before any stage began
+    await bench.store.tried(ref, "take_in", 1, error, "tried again")
+    await bench.store.enter(ref, states.INGESTING)
+    for times in (1, 1, *range(2, 13)):
+        await bench.store.tried(ref, "take_in", times, error, "tried again")
+    await bench.store.tried(ref, "other_step", 1, error, "tried again")
+    render = await bench.store.get(ref)
+    (ingesting,) = render.timings
+    assert ingesting.attempts == 14
+    assert [one.number for one in ingesting.failures] == list(range(4, 14))
+    assert {one.error.message for one in ingesting.failures} == {"away"}
+    assert list(render.notes) == ["tried again"]
+    assert await bench.numbers(ref) == list(range(1, render.sequence + 1))
+    assert render.sequence == 1 + 1 + 1 + 13
+
+
+def test_a_scenes_failure_is_added_once() -> None:
+    """As with stages: an interrupted step adds none twice, and the latest ten stay."""
+    status = scene("s001", r.SCENE_STATE_PENDING)
+    for times in (1, 1, 2, 2):
+        rows.add_failure(status, times, status_pb2.Status(message=f"reason {times}"))
+    assert [one.number for one in status.failures] == [1, 2]
+    for times in range(3, 13):
+        rows.add_failure(status, times, status_pb2.Status(message=f"reason {times}"))
+    assert [one.number for one in status.failures] == list(range(3, 13))
+    assert status.failures[0].error.message == "reason 3"
+    assert all(one.time.seconds for one in status.failures)
+
+
+def test_stages_of_before_failures_were_kept_are_read() -> None:
+    """A row that an earlier version wrote is read, and a stage without failures is written so."""
+    before = "[[2, 10, 20], [3, 20, null]]"
+    spans = rows.load_spans(before)
+    assert [span.failures for span in spans] == [(), ()]
+    assert rows.dump_spans(spans) == before

@@ -142,7 +142,8 @@ async def test_two_renders_at_once_film_a_shared_scene_once(bench: Bench, song: 
 
 
 async def test_a_scene_that_fails_is_tried_again(bench: Bench, song: bytes) -> None:
-    """Attempts and the last reason are visible while it is tried; then it is done."""
+    """Attempts and the last reason are visible while it is tried; then it is done, and why it had
+    failed is still told."""
 
     def script(request: Any, begun: int) -> Exception | None:
         return Unavailable("flaky") if request.seed == 2 and begun < 3 else None
@@ -156,6 +157,10 @@ async def test_a_scene_that_fails_is_tried_again(bench: Bench, song: bytes) -> N
     assert done.state == states.SUCCEEDED
     assert [scene.attempts for scene in done.scenes] == [1, 1, 3, 1]
     assert not done.scenes[2].HasField("error")
+    kept = done.scenes[2].failures
+    assert [(one.number, one.error.message) for one in kept] == [(1, "flaky"), (2, "flaky")]
+    assert done.create_time.ToNanoseconds() < kept[0].time.ToNanoseconds()
+    assert not any(scene.failures for scene in done.scenes if scene.scene_id != "s002")
     failures = [one for one in changes if one.scene.HasField("error")]
     assert {one.scene.scene_id for one in failures} == {"s002"}
     assert {one.error.message for one in failures} == {"flaky"}
@@ -175,6 +180,7 @@ async def test_a_scene_that_keeps_failing_ends_the_render(bench: Bench, song: by
         assert failed.error.message == "broken"
         assert failed.scenes[3].state == r.SCENE_STATE_FAILED
         assert failed.scenes[3].attempts == 2
+        assert [one.error.message for one in failed.scenes[3].failures] == ["broken", "broken"]
         bench.services.videogen.script = lambda *_: None
         again = await render(caller, song)
     assert again.state == states.SUCCEEDED
@@ -190,9 +196,18 @@ async def test_what_cannot_succeed_is_not_tried_again(bench: Bench, song: bytes)
     assert max(bench.services.videogen.log.begun.values()) == 1
 
 
-@pytest.mark.parametrize("service", ["analyzer", "writer", "composer"])
-async def test_a_stage_that_fails_is_tried_again(bench: Bench, song: bytes, service: str) -> None:
-    """Each service may be away for a moment; the render says that it was."""
+@pytest.mark.parametrize(
+    ("service", "stage"),
+    [
+        ("analyzer", states.ANALYZING),
+        ("writer", states.WRITING),
+        ("composer", states.COMPOSING),
+    ],
+)
+async def test_a_stage_that_fails_is_tried_again(
+    bench: Bench, song: bytes, service: str, stage: states.State
+) -> None:
+    """Each service may be away for a moment; the render says so, while it is tried and later."""
 
     def script(calls: int) -> Exception | None:
         return Unavailable("away") if calls < 3 else None
@@ -200,8 +215,16 @@ async def test_a_stage_that_fails_is_tried_again(bench: Bench, song: bytes, serv
     getattr(bench.services, service).script = script
     async with bench.gateway() as caller:
         done = await render(caller, song)
+        changes = [event.state_change for event in await caller.watch(done.name)]
     assert done.state == states.SUCCEEDED
     assert any("tried again after: away" in note for note in done.notes)
+    assert {one.state: one.attempts for one in done.timings} == {
+        one: 3 if one == stage else 1 for one in states.STAGES
+    }
+    [tried] = [one for one in done.timings if one.failures]
+    assert [(one.number, one.error.message) for one in tried.failures] == [(1, "away"), (2, "away")]
+    told = [one for one in changes if one.HasField("error")]
+    assert [(one.state, one.error.message) for one in told] == [(stage, "away")] * 2
 
 
 async def test_what_is_no_song_fails_with_its_reason(bench: Bench) -> None:

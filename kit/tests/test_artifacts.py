@@ -105,6 +105,41 @@ async def test_a_writer_that_dies_after_its_claim_leaves_a_whole_artifact(
     assert await store.get_bytes(ref, 100) == b"whole"
 
 
+async def test_abandoned_bytes_are_discarded_but_not_those_of_a_claim(
+    store: ArtifactStore,
+) -> None:
+    """What a writer left that died before its claim goes; what it had claimed is kept."""
+    await obstore.put_async(store._store, ".staging/half", b"ha")
+    await obstore.put_async(store._store, ".staging/claimed", b"whole")
+    record = {
+        "key": "projects/p/b",
+        "sha256": sha256(b"whole"),
+        "size_bytes": 5,
+        "media_type": "text/plain",
+        "staged": ".staging/claimed",
+    }
+    await obstore.put_async(store._store, ".records/projects/p/b.json", json.dumps(record).encode())
+    assert await store.discard_abandoned() == 1
+    assert await hidden_objects(store, ".staging") == [".staging/claimed"]
+    ref = await store.head("projects/p/b")
+    assert ref is not None
+    assert await store.get_bytes(ref, 100) == b"whole"
+
+
+async def test_what_a_killed_write_left_is_discarded(tmp_path: Path) -> None:
+    """A folder's lists leave half-written files out; they go all the same, and only they."""
+    folder = tmp_path / "a store"
+    store = ArtifactStore.open(folder.as_uri())
+    await store.put_bytes("projects/p/a", b"whole")
+    half = [folder / ".staging" / "0123#1", folder / ".records" / "projects" / "p" / "b.json#12"]
+    for path in half:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"ha")
+    before = set(folder.rglob("*"))
+    assert await store.discard_abandoned() == 2
+    assert set(folder.rglob("*")) == before - set(half)
+
+
 async def test_a_claim_whose_bytes_are_gone_is_given_up(store: ArtifactStore) -> None:
     """Removing an object behind the store's back frees its key."""
     await store.put_bytes("projects/p/a", b"first")
@@ -169,6 +204,26 @@ async def test_what_is_missing_is_not_found(store: ArtifactStore, tmp_path: Path
     assert await store.head("projects/p/none") is None
     await store.delete("projects/p/none")
     assert not (tmp_path / "back").exists()
+
+
+async def test_where_no_file_can_lie_none_is_found_or_kept(tmp_path: Path) -> None:
+    """In a folder, a key below a file or of a folder is the caller's fault, not the store's."""
+    store = ArtifactStore.open(f"file://{tmp_path}/store")
+    kept = await store.put_bytes("projects/p/file", b"x")
+    for key in ("projects/p/file/below", "projects/p/file.json/below", "projects/p"):
+        assert await store.head(key) is None
+        with pytest.raises(NotFound):
+            await store.get_bytes(store.uri(key), 10)
+        with pytest.raises(NotFound):
+            await store.read_range(store.uri(key), 0, 1)
+        await store.delete(key)
+    for key in ("projects/p/file/below", "projects/p"):
+        for _ in range(2):
+            with pytest.raises(InvalidArgument):
+                await store.put_bytes(key, b"y")
+        assert await store.head(key) is None
+    assert await hidden_objects(store, ".staging") == []
+    assert await store.get_bytes(kept, 10) == b"x"
 
 
 async def test_ranges_are_those_of_the_bytes(store: ArtifactStore) -> None:

@@ -98,6 +98,26 @@ async def test_a_server_tells_what_it_is() -> None:
         assert {VIDEOGEN, "soundsight.common.v1.ImplementationService"} <= names
 
 
+@pytest.mark.parametrize("data", [b"\x0a\x09short", b"\x0a\x02\xff\xff"])
+async def test_bytes_that_are_no_message_are_the_callers_fault(data: bytes) -> None:
+    """What cannot be read is answered as what is wrong is, for calls and streams alike."""
+    async with running_server(binding(Scripted())) as target, open_channel(target) as opened:
+        channel: Any = opened  # typed by what it sends, which here is nothing typed
+        with pytest.raises(grpc.RpcError) as cancelling:
+            await channel.unary_unary(f"/{VIDEOGEN}/CancelClip")(data, timeout=5)
+        with pytest.raises(grpc.RpcError) as filming:
+            await channel.unary_stream(f"/{VIDEOGEN}/GenerateClip")(data, timeout=5).read()
+        reflection = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
+        with pytest.raises(grpc.RpcError) as streaming:
+            await channel.stream_stream(reflection)(iter([data]), timeout=5).read()
+    for caught in (cancelling, filming, streaming):
+        error = errors.error_from_rpc(caught.value)
+        assert (error.code, error.reason) == (
+            grpc.StatusCode.INVALID_ARGUMENT,
+            "UNREADABLE_REQUEST",
+        )
+
+
 @pytest.mark.parametrize(
     ("raised", "code", "reason"),
     [

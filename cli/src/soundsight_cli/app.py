@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from soundsight_cli import commands
-from soundsight_cli.running import MISTYPED, fail, run
+from soundsight_cli.running import FAILED, MISTYPED, STOPPED_FILM, fail, run
 from soundsight_cli.spec import QUALITIES, VideoOptions
 from soundsight_cli.state import StateFolder, default_state_folder
 
@@ -137,6 +137,8 @@ def setup(
     ] = False,
 ) -> None:
     """Keeps what all commands share."""
+    if gateway is not None and not gateway.strip():
+        raise typer.BadParameter("--gateway takes HOST:PORT, such as 127.0.0.1:8443")
     folder = StateFolder((state_dir or default_state_folder()).expanduser().absolute())
     context.obj = commands.Session(state=folder, gateway=gateway)
 
@@ -180,7 +182,8 @@ def render(
 ) -> None:
     """Render SONG into a music video.
 
-    The same command after Ctrl-C or a crash goes on where it stopped: finished scenes are kept.
+    After Ctrl-C or a crash, "soundsight resume" or the same command goes on: finished scenes are
+    kept.
 
     \b
     Examples:
@@ -191,7 +194,53 @@ def render(
     """
     options = VideoOptions(width, height, fps, seed, style, quality, start, end)
     video = output or Path(song.stem + ".mp4")
-    run(commands.render(context.obj, song, video, options, quiet=quiet, show_timings=timings))
+    run(
+        commands.render(context.obj, song, video, options, quiet=quiet, show_timings=timings),
+        stopped=STOPPED_FILM,
+    )
+
+
+@app.command(rich_help_panel=MAKE)
+def resume(
+    context: typer.Context,
+    render: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="RENDER",
+            help="The render's name.",
+            show_default="the latest that was interrupted or failed",
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="VIDEO",
+            help="The video.",
+            show_default="where it was to go",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
+    timings: Annotated[
+        bool,
+        typer.Option("--timings", help="Print what each stage took.", rich_help_panel=OUTPUT),
+    ] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Go on with a render that was interrupted or failed.
+
+    Everything that is finished is kept.
+
+    \b
+    Examples:
+      soundsight resume
+      soundsight resume r1m8bweysrm9gk5r6p -o video.mp4
+    """
+    run(
+        commands.resume(context.obj, render, output, quiet=quiet, show_timings=timings),
+        stopped=STOPPED_FILM,
+    )
 
 
 @app.command(rich_help_panel=MAKE)
@@ -287,6 +336,25 @@ def info(context: typer.Context) -> None:
       soundsight --gateway render.example.org:8443 info
     """
     run(commands.info(context.obj), stopped="stopped")
+
+
+@app.command(rich_help_panel=CARE)
+def doctor(
+    context: typer.Context,
+    json: Document = None,
+) -> None:
+    """Look whether this machine can render, and whether all that is kept is whole.
+
+    Compares renders, stored files and processes: nothing missing, damaged, without use or left
+    half done. Changes nothing. Ends with code 0 when all is well, with 1 when something is not.
+
+    \b
+    Examples:
+      soundsight doctor
+      soundsight doctor --json - | jq '.results[] | select(.well | not)'
+    """
+    if not run(commands.doctor(context.obj, json), stopped="stopped"):
+        raise typer.Exit(FAILED)
 
 
 @app.command(rich_help_panel=CARE)

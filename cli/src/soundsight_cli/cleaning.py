@@ -32,7 +32,7 @@ KINDS = {
 """Folders of a project in the object store, and what to call what lies there."""
 
 _RECORDS, _STAGING = ".records", ".staging"
-_NAME = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+NAME = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 """What the suite names things by: digests. Anything else there is not its own and stays."""
 
 
@@ -80,7 +80,13 @@ def check_state_folder(state: StateFolder) -> None:
             f"{root} does not look like a state folder of Soundsight; nothing was removed. Name "
             "the right one with --state-dir"
         )
-    for part in (state.artifacts, state.logs, state.scratch, *_store_folders(state)):
+    for part in (
+        state.artifacts,
+        state.logs,
+        state.scratch,
+        state.orders,
+        *_store_folders(state),
+    ):
         if not part.resolve().is_relative_to(root.resolve()):
             raise SuiteError(
                 f"{part} leads out of the state folder, to {part.resolve()}; nothing was removed"
@@ -102,10 +108,14 @@ def plan(state: StateFolder, jobs: Jobs, *, unused_since_s: float | None = None)
         for kind in _folders(project):
             for entry in _entries(kind):
                 name = entry.name.split(".")[0]
-                if kind.name in KINDS and _NAME.fullmatch(name) and name not in needed:
+                if kind.name in KINDS and NAME.fullmatch(name) and name not in needed:
                     items.append(_stored(state, entry, KINDS[kind.name]))
     items += [_item("what crashed work left", entry) for entry in _left_over(state)]
     items += [_item("old logs", log) for log in sorted(state.logs.glob("*.old.log"))]
+    unfinished = {job.name.rpartition("/")[2] for job in jobs.unfinished()}
+    for order in _entries(state.orders):
+        if order.suffix in (".json", ".new") and order.stem not in unfinished:
+            items.append(_item("what crashed work left", order))
     kept = [item for item in items if _older(item, unused_since_s)]
     return Plan(tuple(kept), size_of(state.root))
 
@@ -117,7 +127,13 @@ def plan_all(state: StateFolder) -> Plan:
     ]
     named = [
         ("everything that was made", _entries(state.artifacts)),
-        ("the job store", [path for path in (*database, state.record) if path.exists()]),
+        (
+            "the job store",
+            [
+                *(path for path in (*database, state.record, state.cleaned) if path.exists()),
+                *_entries(state.orders),
+            ],
+        ),
         ("logs", _entries(state.logs)),
         ("what crashed work left", _entries(state.scratch)),
     ]

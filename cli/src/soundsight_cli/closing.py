@@ -11,7 +11,7 @@ from rich.text import Text
 
 from soundsight.render.v1.resources_pb2 import Render
 from soundsight.scenewriter.v1.storyboard_pb2 import Storyboard
-from soundsight_cli.display import duration, size
+from soundsight_cli.display import duration, printable, size
 from soundsight_cli.spec import VideoOptions
 from soundsight_cli.summaries import frame_rate
 
@@ -20,7 +20,7 @@ Row = tuple[str, str]
 
 
 def rows(
-    output: Path, render: Render, storyboard: Storyboard, *, made_in: str, again: str
+    output: Path, render: Render, storyboard: Storyboard, *, made_in: str, again: str | None
 ) -> list[Row]:
     """Returns the summary of a finished video.
 
@@ -29,12 +29,12 @@ def rows(
         render: the finished render.
         storyboard: its storyboard.
         made_in: how long the command took, for people.
-        again: the command that shows the storyboard again.
+        again: the command that shows the storyboard again, if it is known.
     """
     video = render.outputs
     picture = f"{video.resolution.width}x{video.resolution.height}"
     lines = [
-        ("video", f"{output}, {size(video.video.size_bytes)}"),
+        ("video", f"{printable(output)}, {size(video.video.size_bytes)}"),
         (
             "picture",
             f"{picture}, {frame_rate(video.frame_rate)} fps, {duration(video.duration_s)}",
@@ -42,8 +42,9 @@ def rows(
         ("film", _film(render, storyboard)),
         ("made in", made_in),
         ("render", render.name),
-        ("storyboard", again),
     ]
+    if again is not None:
+        lines.append(("storyboard", again))
     return [*lines, *(("note", note) for note in render.notes)]
 
 
@@ -55,7 +56,9 @@ def places(storyboard: Storyboard) -> int:
 
 def storyboard_command(song: Path, options: VideoOptions) -> str:
     """Returns the command that shows the storyboard of the same render, as it would be typed."""
-    words = ["soundsight", "storyboard", str(song)]
+    # A name that begins with a dash would be read as options.
+    named = f"./{song}" if str(song).startswith("-") else str(song)
+    words = ["soundsight", "storyboard", named]
     for option, value in (
         ("--width", options.width),
         ("--height", options.height),
@@ -67,7 +70,16 @@ def storyboard_command(song: Path, options: VideoOptions) -> str:
     ):
         if value is not None:
             words += [option, str(value)]
-    return shlex.join(words)
+    return " ".join(_quoted(word) for word in words)
+
+
+def _quoted(word: str) -> str:
+    """A word as a shell takes it in one line, whatever is in it."""
+    if word.isprintable():
+        return shlex.quote(word)
+    # Quoting as in C, which bash and zsh know, and POSIX since 2024.
+    escaped = word.replace("\\", "\\\\").replace("'", "\\'")
+    return f"$'{printable(escaped)}'"
 
 
 def show(lines: Sequence[Row], console: Console) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from json import dumps
 from pathlib import Path
 
 import grpc
@@ -13,13 +15,15 @@ from rich.console import Console
 
 from soundsight.common.v1.implementation_pb2 import GetInfoRequest, GetInfoResponse
 from soundsight.common.v1.implementation_pb2_grpc import ImplementationServiceStub
-from soundsight.render.v1.resources_pb2 import RenderGoal, RenderState
-from soundsight_cli import cleaning, closing, summaries, timings
-from soundsight_cli.display import Display, duration, open_display, size
-from soundsight_cli.files import check_output, check_song
+from soundsight.render.v1.resources_pb2 import Render, RenderGoal, RenderState
+from soundsight.scenewriter.v1.storyboard_pb2 import Storyboard
+from soundsight_cli import cleaning, closing, orders, resuming, summaries, timings
+from soundsight_cli.display import Display, duration, open_display, printable, size
+from soundsight_cli.doctor import document, examine, show
+from soundsight_cli.files import check_folder, check_output, check_song
 from soundsight_cli.jobs import read_jobs
-from soundsight_cli.rendering import render_song
-from soundsight_cli.spec import VideoOptions
+from soundsight_cli.rendering import Rendered, render_song, see_through
+from soundsight_cli.spec import BadOption, VideoOptions, check_options
 from soundsight_cli.state import StateFolder, store_cap_bytes
 from soundsight_cli.suite import suite_in_use, suite_resting
 from soundsight_cli.supervisor import SuiteError, Supervisor
@@ -76,28 +80,126 @@ async def render(
     show_timings: bool = False,
 ) -> None:
     """Renders a song into a video file."""
+    goal = RenderGoal.RENDER_GOAL_VIDEO
+    check_options(options, goal)
     check_song(song)
     check_output(output, song)
+    check_folder(output)
+    cap_bytes = store_cap_bytes()
+    stopwatch = timings.Stopwatch()
+    display = open_display(quiet=quiet)
+
+    def begun(found: Render) -> None:
+        _note_order(session, found, orders.Order(song, output))
+
+    try:
+        async with _client(session, display) as client:
+            stopwatch.lap(timings.STARTING)
+            done = await render_song(client, song, options, goal, display, stopwatch, begun)
+            storyboard = await _fetch(client, session, done, output, display, stopwatch)
+    finally:
+        display.close()
+    again = closing.storyboard_command(song, options)
+    _tell_end(
+        session,
+        done,
+        storyboard,
+        output,
+        stopwatch,
+        again,
+        cap_bytes,
+        quiet=quiet,
+        show_timings=show_timings,
+    )
+
+
+async def resume(
+    session: Session,
+    render: str | None,
+    output: Path | None,
+    *,
+    quiet: bool,
+    show_timings: bool = False,
+) -> None:
+    """Goes on with an interrupted or failed render, the latest one unless one is named."""
+    own = session.gateway is None
+    if own and not session.state.database.exists():
+        raise SuiteError(resuming.NOTHING)  # Without starting a suite to find that out.
     cap_bytes = store_cap_bytes()
     stopwatch = timings.Stopwatch()
     display = open_display(quiet=quiet)
     try:
         async with _client(session, display) as client:
             stopwatch.lap(timings.STARTING)
-            goal = RenderGoal.RENDER_GOAL_VIDEO
-            done = await render_song(client, song, options, goal, display, stopwatch)
-            storyboard = await client.get_storyboard(done.ended.name)
-            await client.download(
-                done.ended.outputs.video,
-                output,
-                lambda got, of: display.step(
-                    f"{timings.FETCHING}: {size(got)} of {size(of)}", 1 - DOWNLOAD_SHARE
-                ),
-            )
-            stopwatch.lap(timings.FETCHING)
-            display.step("done", 1.0)
+            if render is None:
+                left = await resuming.latest_unfinished(client, session.state, own=own)
+            else:
+                left = await resuming.named(client, PROJECT, render)
+            order = resuming.order_of(session.state, left, output)
+            check_output(order.output, order.song)
+            check_folder(order.output)
+            display.say(f"going on with {left.name}, for {printable(order.output)}")
+            found = await client.ensure_render(left.spec)
+            _note_order(session, found, order)
+            done = await see_through(client, found, display, stopwatch)
+            storyboard = await _fetch(client, session, done, order.output, display, stopwatch)
     finally:
         display.close()
+    _tell_end(
+        session,
+        done,
+        storyboard,
+        order.output,
+        stopwatch,
+        None,
+        cap_bytes,
+        quiet=quiet,
+        show_timings=show_timings,
+    )
+
+
+def _note_order(session: Session, render: Render, order: orders.Order) -> None:
+    """Notes where a video goes. Where that cannot be written it must be named to go on."""
+    with suppress(OSError):
+        orders.note(session.state, render.name, order)
+
+
+async def _fetch(
+    client: Client,
+    session: Session,
+    done: Rendered,
+    output: Path,
+    display: Display,
+    stopwatch: timings.Stopwatch,
+) -> Storyboard:
+    """Puts a finished video in its place; returns its storyboard."""
+    storyboard = await client.get_storyboard(done.ended.name)
+    await client.download(
+        done.ended.outputs.video,
+        output,
+        lambda got, of: display.step(
+            f"{timings.FETCHING}: {size(got)} of {size(of)}", 1 - DOWNLOAD_SHARE
+        ),
+    )
+    orders.settle(session.state, output)
+    stopwatch.lap(timings.FETCHING)
+    display.step("done", 1.0)
+    return storyboard
+
+
+def _tell_end(
+    session: Session,
+    done: Rendered,
+    storyboard: Storyboard,
+    output: Path,
+    stopwatch: timings.Stopwatch,
+    again: str | None,
+    cap_bytes: float,
+    *,
+    quiet: bool,
+    show_timings: bool,
+) -> None:
+    """Prints what a finished render has come to."""
     over = done.found.state == RenderState.RENDER_STATE_SUCCEEDED
     if show_timings:
         stages = timings.stages(stopwatch.laps, done.found, done.ended, storyboard)
@@ -106,7 +208,6 @@ async def render(
         print("\n".join(timings.table(stages)), end="\n" if quiet else "\n\n")
     if quiet:
         return
-    again = closing.storyboard_command(song, options)
     made = duration(stopwatch.elapsed_s) + (" (rendered before)" if over else "")
     rows = closing.rows(output, done.ended, storyboard, made_in=made, again=again)
     if session.gateway is None:
@@ -155,7 +256,11 @@ async def storyboard(
 
 
 async def serve(session: Session, listen: str | None, *, until_idle: bool) -> None:
-    """Keeps the suite up."""
+    """Keeps the suite up. One that nobody uses any more is given the time to end."""
+    if not until_idle:
+        session.state.create()
+        async with suite_resting(session.state, open_display(quiet=False).say):
+            pass
     await Supervisor(session.state, listen=listen, until_idle=until_idle).run()
 
 
@@ -167,6 +272,20 @@ async def info(session: Session) -> None:
     async with suite_in_use(session.state, open_display(quiet=True).say) as suite:
         print(summaries.implementations(await _describe_all(suite.targets)))
     print(f"state folder: {session.state.root}")
+
+
+async def doctor(session: Session, json: Path | None) -> bool:
+    """Prints what the checks found; returns whether all is well."""
+    if session.gateway is not None:
+        raise BadOption(
+            "doctor looks at this machine; leave --gateway out (SOUNDSIGHT_GATEWAY sets it too)"
+        )
+    results = await asyncio.to_thread(examine, session.state)
+    if json != STANDARD_OUTPUT:
+        show(results, Console(highlight=False))
+    if json is not None:
+        _write_document(json, dumps(document(results), indent=2).encode(), quiet=True)
+    return all(result.well for result in results)
 
 
 async def plan_clean(sweep: Sweep) -> cleaning.Plan:
@@ -188,6 +307,8 @@ async def clean(sweep: Sweep, planned: cleaning.Plan) -> None:
     async with suite_resting(sweep.state, _tell):
         cleaning.check_state_folder(sweep.state)
         items = [item for item in sweep.plan().items if item.paths in told]
+        if not sweep.everything:
+            sweep.state.cleaned.touch()  # What is missing from now on may have gone with it.
         cleaning.remove(sweep.state, items)
     print(f"freed {size(sum(item.size_bytes for item in items))}")
 
@@ -224,6 +345,7 @@ async def _documents(
     quiet: bool,
 ) -> _Documents:
     """Goes as far as `goal`, writes its JSON document where asked, returns all there are."""
+    check_options(options, goal)
     check_song(song)
     if json is not None and json != STANDARD_OUTPUT:
         check_output(json, song)
@@ -277,7 +399,7 @@ def _tell(line: str) -> None:
 def _kept(state: StateFolder, cap_bytes: float) -> list[closing.Row]:
     """Where things are kept, and a gentle word when they became many."""
     used_bytes = cleaning.size_of(state.root)
-    rows = [("kept in", f"{state.root}, {size(used_bytes)}")]
+    rows = [("kept in", f"{printable(state.root)}, {size(used_bytes)}")]
     if used_bytes > cap_bytes:
         limit = size(round(cap_bytes))
         rows.append(
@@ -292,4 +414,4 @@ def _write_document(destination: Path, document: bytes, *, quiet: bool) -> None:
         return
     destination.write_bytes(document)
     if not quiet:
-        print(f"{destination}: {size(len(document))}")
+        print(f"{printable(destination)}: {size(len(document))}")

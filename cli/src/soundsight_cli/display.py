@@ -159,6 +159,17 @@ def open_display(*, quiet: bool) -> Display:
     return Live(console) if console.is_terminal else Lines(console)
 
 
+def printable(text: object) -> str:
+    """Returns a text that any terminal or log can take in one line: what is not printable in it,
+    such as line ends and undecodable bytes of file names, is shown as in `$'...'` of a shell."""
+    return "".join(one if one.isprintable() else _escaped(one) for one in str(text))
+
+
+def _escaped(char: str) -> str:
+    """Its bytes as the shell and Python write them."""
+    return "".join(f"\\x{byte:02x}" for byte in char.encode("utf-8", "surrogateescape"))
+
+
 def duration(seconds: float) -> str:
     """Returns a length of time for people, such as `48 s` or `3:07 min`."""
     whole = round(seconds)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import shlex
+import tempfile
 from pathlib import Path
 
 from soundsight_cli.supervisor import SuiteError
@@ -18,15 +19,24 @@ def check_song(song: Path) -> None:
         SuiteError: with what to do about it.
     """
     if not song.exists():
+        if song.is_symlink():
+            raise SuiteError(f"{song} is a link that leads nowhere; name the song itself")
         raise SuiteError(f"{song} does not exist; {_instead_of(song)}")
-    if not song.is_file():
+    if song.is_dir():
         raise SuiteError(f"{song} is not a file; {_one_of(song)}")
+    if not song.is_file():
+        raise SuiteError(
+            f"{song} is a pipe or a device, and a song is read more than once; save it as a file "
+            "first"
+        )
     if song.stat().st_size == 0:
         raise SuiteError(f"{song} is empty; copy or download it again")
 
 
-def check_output(output: Path, song: Path) -> None:
+def check_output(output: Path, song: Path | None) -> None:
     """Refuses an output that could not be written, before the work rather than after it.
+
+    A song that is not known, or gone, cannot be taken for the output by mistake.
 
     Raises:
         SuiteError: with what to do about it.
@@ -34,10 +44,17 @@ def check_output(output: Path, song: Path) -> None:
     """
     folder = output.absolute().parent
     if output.is_dir():
-        inside = output / f"{song.stem}.mp4"
+        inside = output / f"{song.stem if song is not None else 'video'}.mp4"
         raise SuiteError(f"{output} is a folder; name a file in it, such as {inside}")
-    if output.exists() and output.samefile(song):
+    if song is not None and song.exists() and output.exists() and output.samefile(song):
         raise SuiteError(f"{output} is the song itself; choose another output with -o")
+    if output.is_symlink() and not output.exists():
+        raise SuiteError(f"{output} is a link that leads nowhere; choose another output")
+    if output.exists() and not output.is_file():
+        # Opening a pipe would wait for its reader; the finished file would take a device's place.
+        raise SuiteError(f"{output} is a pipe or a device; choose a file as output")
+    if folder.exists() and not folder.is_dir():
+        raise SuiteError(f"{folder} is not a folder; choose another output")
     if not folder.is_dir():
         raise SuiteError(
             f"the folder {folder} does not exist; make it with "
@@ -51,6 +68,21 @@ def check_output(output: Path, song: Path) -> None:
         output.unlink()
 
 
+def check_folder(output: Path) -> None:
+    """Refuses a folder that takes no new file: a video is written beside its name and gets it when
+    it is whole.
+
+    Raises:
+        OSError: when the folder cannot be written.
+    """
+    folder = output.absolute().parent
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(folder)) from None
+
+
 def _instead_of(song: Path) -> str:
     """What may have been meant by a path at which nothing is."""
     if not song.parent.is_dir():
@@ -61,7 +93,7 @@ def _instead_of(song: Path) -> str:
 
 
 def _one_of(folder: Path) -> str:
-    songs = _songs_in(folder) if folder.is_dir() else []
+    songs = _songs_in(folder)
     return f"name a song in it, such as {songs[0]}" if songs else "name a song"
 
 

@@ -1,17 +1,21 @@
-"""What the job store of a resting suite says about its renders.
+"""What the job store says about its renders.
 
-The gateway's tables are read directly, because a resting suite cannot be asked and starting one
-only to throw things away would take longer than the rest. Nothing is written. `tests/test_clean.py`
-holds this against what the gateway really writes.
+The gateway's tables are read directly: a resting suite cannot be asked, starting one only to throw
+things away would take longer than the rest, and who looks for faults should not depend on a suite
+that may be at fault. Nothing is written, and a gateway that runs is not held up.
+`tests/test_clean.py` and `tests/test_auditing.py` hold this against what the gateway really writes.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from soundsight.render.v1.resources_pb2 import RenderState
 from soundsight_cli.supervisor import SuiteError
@@ -19,12 +23,32 @@ from soundsight_cli.supervisor import SuiteError
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 _RENDERS = """
-    SELECT r.state, r.spec_digest, r.create_us, r.end_us,
-           coalesce(r.spec, '') || coalesce(r.song, '') || coalesce(r.outputs, '')
-           || coalesce((SELECT group_concat(s.status, ' ') FROM scenes AS s
-                        WHERE s.project = r.project AND s.render = r.render), '')
+    SELECT 'projects/' || r.project || '/renders/' || r.render,
+           r.state, r.paused, r.spec_digest, r.create_us, r.end_us, r.spec, r.song, r.outputs,
+           (SELECT group_concat(s.status, char(10)) FROM scenes AS s
+            WHERE s.project = r.project AND s.render = r.render)
     FROM renders AS r
 """
+
+FILM = "RENDER_GOAL_VIDEO"
+"""The goal of a render that is to become a video; the same as none."""
+
+ENDED = frozenset(
+    {
+        RenderState.RENDER_STATE_SUCCEEDED,
+        RenderState.RENDER_STATE_FAILED,
+        RenderState.RENDER_STATE_CANCELLED,
+    }
+)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A file in the object store that a render names."""
+
+    uri: str
+    sha256: str
+    size_bytes: int
 
 
 @dataclass(frozen=True)
@@ -39,11 +63,24 @@ class Job:
     end_us: int | None
     names: frozenset[str]
     """Digests that name what it needs or made: songs, analyses, storyboards, clips, videos."""
+    name: str = ""
+    """`projects/{project}/renders/{render}`."""
+    paused: bool = False
+    """Whether it was left, and nothing goes on with it until it is asked for again."""
+    film: bool = True
+    """Whether it is to become a video, rather than to end with its analysis or storyboard."""
+    references: tuple[Reference, ...] = ()
+    """The files among them that are there, or should be."""
 
     @property
     def succeeded(self) -> bool:
         """Whether it went the whole way."""
         return self.state == RenderState.RENDER_STATE_SUCCEEDED
+
+    @property
+    def ended(self) -> bool:
+        """Whether it succeeded, failed or was stopped."""
+        return self.state in ENDED
 
 
 @dataclass(frozen=True)
@@ -52,6 +89,9 @@ class Jobs:
 
     renders: tuple[Job, ...]
     uploads_under_way: frozenset[str] = frozenset()
+    """Their ids."""
+    uploaded: frozenset[str] = frozenset()
+    """Digests of the files that were uploaded whole."""
 
     def unfinished(self) -> list[Job]:
         """Returns the renders that the same command would go on with: those that were left or
@@ -90,14 +130,69 @@ def read_jobs(database: Path) -> Jobs:
             tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
             if not tables:
                 return Jobs(())  # The suite ended before it wrote anything.
-            renders = tuple(
-                Job(state, digest, create_us, end_us, frozenset(_DIGEST.findall(texts)))
-                for state, digest, create_us, end_us, texts in connection.execute(_RENDERS)
-            )
-            uploads = connection.execute("SELECT upload_id FROM uploads WHERE artifact IS NULL")
-            return Jobs(renders, frozenset(upload_id for (upload_id,) in uploads))
+            renders = tuple(_job(*row) for row in connection.execute(_RENDERS))
+            under_way, uploaded = set(), set[str]()
+            for upload_id, artifact in connection.execute(
+                "SELECT upload_id, artifact FROM uploads"
+            ):
+                if artifact is None:
+                    under_way.add(upload_id)
+                else:
+                    uploaded.update(_DIGEST.findall(artifact))
+            return Jobs(renders, frozenset(under_way), frozenset(uploaded))
     except sqlite3.Error as error:
         raise SuiteError(
             f"{database} cannot be read ({error}); nothing was removed. `soundsight clean --all` "
             "removes it with everything else"
         ) from error
+
+
+def fault_of(database: Path) -> str | None:
+    """Returns what is wrong with a job store's file, or None; one that does not exist is whole."""
+    if not database.exists():
+        return None
+    try:
+        with closing(sqlite3.connect(f"{database.as_uri()}?mode=rw", uri=True)) as connection:
+            [found] = connection.execute("PRAGMA integrity_check(1)").fetchone()
+    except sqlite3.Error as error:
+        return str(error)
+    return None if found == "ok" else " ".join(str(found).split())
+
+
+def _job(
+    name: str,
+    state: int,
+    paused: int,
+    spec_digest: str,
+    create_us: int,
+    end_us: int | None,
+    spec: str,
+    *texts: str | None,
+) -> Job:
+    """A row as a job. The texts are protobuf JSON, a message a line."""
+    lines = [line for text in (spec, *texts) for line in (text or "").splitlines()]
+    references = {ref for line in lines for ref in _references(json.loads(line))}
+    goal = json.loads(spec).get("goal", FILM)
+    return Job(
+        state,
+        spec_digest,
+        create_us,
+        end_us,
+        frozenset(_DIGEST.findall(" ".join(lines))),
+        name=name,
+        paused=bool(paused),
+        film=goal == FILM,
+        references=tuple(sorted(references, key=lambda reference: reference.uri)),
+    )
+
+
+def _references(message: Any) -> Iterator[Reference]:
+    """All that look like an ArtifactRef in a message."""
+    if isinstance(message, list):
+        for one in message:
+            yield from _references(one)
+    elif isinstance(message, dict):
+        if message.get("uri") and message.get("sha256"):
+            yield Reference(message["uri"], message["sha256"], int(message.get("size_bytes", 0)))
+        for one in message.values():
+            yield from _references(one)

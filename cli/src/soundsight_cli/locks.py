@@ -39,18 +39,30 @@ def exclusive(path: Path) -> Iterator[None]:
 @contextmanager
 def exclusive_if_free(path: Path) -> Iterator[bool]:
     """Holds an exclusive lock if nobody else holds any; yields whether it does."""
+    with exclusive_to_hand_on(path) as descriptor:
+        yield descriptor is not None
+
+
+@contextmanager
+def exclusive_to_hand_on(path: Path) -> Iterator[int | None]:
+    """Holds an exclusive lock if nobody else holds any, and yields its descriptor.
+
+    A child that is given the descriptor holds the lock too, until it ends. Yields None when
+    somebody else holds the lock.
+    """
     descriptor = _open(path)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        yield None
+        return
+    try:
+        yield descriptor
     finally:
         os.close(descriptor)
 
 
 def _open(path: Path) -> int:
-    # Not inheritable (Python's default), so that a child never keeps the lock.
+    # Not inheritable (Python's default): a child keeps the lock only if it is handed on.
     return os.open(path, os.O_RDWR | os.O_CREAT, 0o600)

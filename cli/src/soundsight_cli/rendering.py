@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
 
-from soundsight.common.v1.common_pb2 import ArtifactRef
 from soundsight.render.v1.resources_pb2 import Render, RenderGoal, RenderState, SceneState
 from soundsight_cli import summaries
 from soundsight_cli.display import Display
+from soundsight_cli.resuming import is_film
 from soundsight_cli.spec import VideoOptions, render_spec
 from soundsight_cli.supervisor import SuiteError
 from soundsight_cli.timings import RENDERING, SENDING, Stopwatch
@@ -43,21 +44,36 @@ async def render_song(
     goal: RenderGoal.ValueType,
     display: Display,
     stopwatch: Stopwatch,
+    begun: Callable[[Render], None] = lambda _: None,
 ) -> Rendered:
-    """Uploads the song, starts its render and watches it to its end.
+    """Uploads the song, starts its render and watches it to its end, as `see_through` does.
 
-    A cancelled wait (Ctrl-C) cancels the render; what is finished stays for the next time.
+    `begun` is told of the render as soon as there is one.
     """
-    render_spec(ArtifactRef(), options, goal)  # Bad options are told before anything is sent.
     display.step(SENDING, 0.0)
     uploaded = await client.upload(
         song, lambda done, total: display.step(SENDING, UPLOAD_SHARE * done / total)
     )
     stopwatch.lap(SENDING)
     found = await client.ensure_render(render_spec(uploaded, options, goal))
+    begun(found)
+    return await see_through(client, found, display, stopwatch)
+
+
+async def see_through(
+    client: Client, found: Render, display: Display, stopwatch: Stopwatch
+) -> Rendered:
+    """Watches a render to its end.
+
+    A cancelled wait (Ctrl-C) cancels the render; what is finished stays for the next time.
+
+    Raises:
+        SoundsightError: why it failed, when what was asked for cannot be rendered.
+        SuiteError: why it failed otherwise, or that it was cancelled; and what goes on with it.
+    """
     try:
         if found.state != RenderState.RENDER_STATE_SUCCEEDED:
-            await _watch(client, found.name, display)
+            await _watch(client, found, display)
     except asyncio.CancelledError:
         with suppress(SoundsightError, grpc.RpcError, TimeoutError):
             cancelling = asyncio.shield(client.cancel_render(found.name))
@@ -65,16 +81,25 @@ async def render_song(
         raise
     ended = await client.get_render(found.name)
     stopwatch.lap(RENDERING)
+    # A film alone can be gone on with without its song.
+    film = is_film(found.spec)
     if ended.state == RenderState.RENDER_STATE_FAILED:
-        raise error_from_status(ended.error)
+        error = error_from_status(ended.error)
+        if error.code == grpc.StatusCode.INVALID_ARGUMENT:
+            raise error
+        again = "`soundsight resume`" if film else "the same command"
+        raise SuiteError(
+            f"{summaries.failure(ended)}; {again} tries again and keeps what is finished"
+        )
     if ended.state == RenderState.RENDER_STATE_CANCELLED:
-        raise SuiteError("the render was cancelled by another command; give it again to go on")
+        again = "`soundsight resume` goes on with it" if film else "give it again to go on"
+        raise SuiteError(f"the render was cancelled by another command; {again}")
     return Rendered(found, ended)
 
 
-async def _watch(client: Client, name: str, display: Display) -> None:
+async def _watch(client: Client, found: Render, display: Display) -> None:
     """Shows a render's events until its final one."""
-    what = "waiting"
+    name, what = found.name, "waiting"
     fraction = UPLOAD_SHARE
     scenes, done = 0, set[str]()
     async for event in client.watch_render(name):
@@ -85,6 +110,9 @@ async def _watch(client: Client, name: str, display: Display) -> None:
             display.step(f"{what}: {counted}" if counted else what, fraction, moved.remaining_s)
             continue
         change = event.state_change
+        # What failed before this command came was told then, or nobody waited for it.
+        if change.sequence > found.sequence and (told := summaries.tried_again(change)):
+            display.say(told)
         if change.HasField("scene"):
             if change.scene.state == SceneState.SCENE_STATE_DONE:
                 done.add(change.scene.scene_id)

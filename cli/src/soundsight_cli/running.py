@@ -11,6 +11,7 @@ from typing import Any, NoReturn, TypeVar
 
 import grpc
 
+from soundsight_cli.display import printable
 from soundsight_cli.spec import BadOption, option_for
 from soundsight_cli.supervisor import SuiteError
 from soundsight_kit.errors import SoundsightError, error_from_rpc
@@ -27,6 +28,7 @@ INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells expect it."""
 
 STOPPED = "stopped; the same command goes on where this one stopped"
+STOPPED_FILM = "stopped; `soundsight resume` goes on where this one stopped"
 
 
 def run(work: Coroutine[Any, Any, Answer], *, stopped: str = STOPPED) -> Answer:
@@ -43,9 +45,10 @@ def run(work: Coroutine[Any, Any, Answer], *, stopped: str = STOPPED) -> Answer:
     except BadOption as error:
         fail(str(error), MISTYPED)
     except SoundsightError as error:
-        fail(_describe(error), FAILED)
+        fail(_describe(error), _code_of(error))
     except grpc.RpcError as error:
-        fail(_describe(error_from_rpc(error)), FAILED)
+        told = error_from_rpc(error)
+        fail(_describe(told), _code_of(told))
     except SuiteError as error:
         fail(str(error), FAILED)
     except BrokenPipeError:
@@ -59,7 +62,7 @@ def run(work: Coroutine[Any, Any, Answer], *, stopped: str = STOPPED) -> Answer:
 
 def fail(message: str, code: int) -> NoReturn:
     """Says in one line what is wrong, and ends the program."""
-    print(f"soundsight: {' '.join(message.split())}", file=sys.stderr)
+    print(f"soundsight: {printable(' '.join(message.split()))}", file=sys.stderr)
     raise SystemExit(code)
 
 
@@ -68,6 +71,13 @@ def _describe(error: SoundsightError) -> str:
     if error.field_violations:
         return "; ".join(f"{option_for(path)}: {why}" for path, why in error.field_violations)
     return error.message
+
+
+def _code_of(error: SoundsightError) -> int:
+    """Returns the exit code: what the gateway says of options alone was typed wrongly."""
+    violations = error.field_violations
+    mistyped = violations and all(option_for(path).startswith("--") for path, _ in violations)
+    return MISTYPED if mistyped else FAILED
 
 
 async def _stoppable(work: Coroutine[Any, Any, Answer]) -> Answer:

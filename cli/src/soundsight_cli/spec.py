@@ -20,6 +20,12 @@ QUALITIES = {
     "high": Quality.QUALITY_HIGH,
 }
 
+_RATE = re.compile(r"\d{1,9}/\d{1,9}|\d{1,9}(?:\.\d{1,9})?", re.ASCII)
+_MOMENT = re.compile(r"(?:(?:(\d{1,3}):)?(\d{1,4}):)?(\d{1,6}(?:\.\d{1,9})?)", re.ASCII)
+
+SHOWN_CHARS = 60
+"""So much of a wrong value is repeated; more of it helps nobody to find it."""
+
 _OPTIONS = {
     "spec.resolution.width": "--width",
     "spec.resolution.height": "--height",
@@ -32,6 +38,7 @@ _OPTIONS = {
     "spec.excerpt": "--from/--to",
     "spec.quality": "--quality",
     "spec.song": "SONG",
+    "header": "SONG",
 }
 
 
@@ -60,10 +67,15 @@ def render_spec(song: ArtifactRef, options: VideoOptions, goal: RenderGoal.Value
         BadOption: for a value that no spec can hold.
     """
     if options.quality not in QUALITIES:
-        raise BadOption(f"--quality takes {', '.join(QUALITIES)}; not {options.quality!r}")
+        known = ", ".join(QUALITIES)
+        raise BadOption(f"--quality takes {known}; not {_shown(options.quality)}")
     spec = RenderSpec(song=song, goal=goal, quality=QUALITIES[options.quality])
     _assign("--seed", "a whole number from 0 to 2^63 - 1", spec, "seed", options.seed)
-    spec.brief.style = options.style
+    try:
+        spec.brief.style = options.style
+    except ValueError:
+        # What was typed in another encoding is no text.
+        raise BadOption(f"--style takes text in UTF-8; not {_shown(options.style)}") from None
     if options.width is not None or options.height is not None:
         width, height = _fill_in(options.width, options.height)
         pixels = "an even number of pixels, 64 to 7680"
@@ -82,6 +94,15 @@ def render_spec(song: ArtifactRef, options: VideoOptions, goal: RenderGoal.Value
     return spec
 
 
+def check_options(options: VideoOptions, goal: RenderGoal.ValueType) -> None:
+    """Tells of a value that no spec can hold before any work begins.
+
+    Raises:
+        BadOption: naming the option and what it takes.
+    """
+    render_spec(ArtifactRef(), options, goal)
+
+
 def parse_frame_rate(text: str) -> FrameRate:
     """Returns the frame rate written as `24`, `30000/1001` or `23.976`.
 
@@ -92,9 +113,10 @@ def parse_frame_rate(text: str) -> FrameRate:
     """
     allowed = "--fps takes 1 to 120 frames per second, such as 24, 30000/1001 or 23.976"
     try:
-        rate = Fraction(text.strip())
+        # Nothing else that Fraction takes: an exponent it would work out to its last digit.
+        rate = Fraction(text.strip() if _RATE.fullmatch(text.strip()) else "")
     except (ValueError, ZeroDivisionError):
-        raise BadOption(f"{allowed}; not {text!r}") from None
+        raise BadOption(f"{allowed}; not {_shown(text)}") from None
     if rate.denominator not in (1, 1001) and rate > 1:
         ntsc = Fraction(round(rate) * 1000, 1001)
         if abs(ntsc - rate) < Fraction(1, 200):
@@ -102,7 +124,7 @@ def parse_frame_rate(text: str) -> FrameRate:
     try:
         return FrameRate(num=rate.numerator, den=rate.denominator)
     except ValueError:
-        raise BadOption(f"{allowed}; not {text!r}") from None
+        raise BadOption(f"{allowed}; not {_shown(text)}") from None
 
 
 def parse_time(option: str, text: str) -> float:
@@ -111,10 +133,10 @@ def parse_time(option: str, text: str) -> float:
     Raises:
         BadOption: when the text is no such moment.
     """
-    match = re.fullmatch(r"(?:(?:(\d{1,3}):)?(\d{1,4}):)?(\d{1,6}(?:\.\d{1,9})?)", text.strip())
+    match = _MOMENT.fullmatch(text.strip())
     if match is None:
         raise BadOption(
-            f"{option} takes seconds or minutes:seconds, such as 75.5 or 1:15.5; not {text!r}"
+            f"{option} takes seconds or minutes:seconds, such as 75.5 or 1:15.5; not {_shown(text)}"
         )
     hours, minutes, seconds = match.groups()
     return int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(seconds)
@@ -144,4 +166,10 @@ def _assign(option: str, allowed: str, message: object, field: str, value: int) 
     try:
         setattr(message, field, value)
     except ValueError:
-        raise BadOption(f"{option} takes {allowed}; not {value}") from None
+        raise BadOption(f"{option} takes {allowed}; not {_shown(value)}") from None
+
+
+def _shown(value: object) -> str:
+    """A wrong value as a message repeats it: in one line, and no longer than it helps."""
+    text = repr(value)
+    return text if len(text) <= SHOWN_CHARS else f"{text[:SHOWN_CHARS]}…"

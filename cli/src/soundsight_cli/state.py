@@ -61,8 +61,23 @@ class StateFolder:
 
     @property
     def scratch(self) -> Path:
-        """Files of work in progress; emptied when the suite starts."""
+        """Files of work in progress, a folder per service; emptied when that starts."""
         return self.root / "scratch"
+
+    @property
+    def sockets(self) -> Path:
+        """A link to the folder with the running suite's sockets."""
+        return self.root / "sockets"
+
+    @property
+    def orders(self) -> Path:
+        """Where the videos of unfinished renders are to go."""
+        return self.root / "orders"
+
+    @property
+    def cleaned(self) -> Path:
+        """Touched by `clean`: results of renders that had ended by then may be gone."""
+        return self.root / "cleaned"
 
     @property
     def lease(self) -> Path:
@@ -73,6 +88,11 @@ class StateFolder:
     def lock(self) -> Path:
         """Locked by the supervisor of the running suite."""
         return self.root / "suite.lock"
+
+    @property
+    def services_lock(self) -> Path:
+        """Locked as long as any service of a suite lives, also without its supervisor."""
+        return self.root / "services.lock"
 
     @property
     def record(self) -> Path:

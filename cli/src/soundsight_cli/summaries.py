@@ -10,7 +10,7 @@ from google.protobuf import json_format
 from soundsight.analyzer.v1.analysis_pb2 import Mode, SectionFunction, SongAnalysis
 from soundsight.common.v1.common_pb2 import FrameRate, Progress
 from soundsight.common.v1.implementation_pb2 import GetInfoResponse
-from soundsight.render.v1.resources_pb2 import RenderState
+from soundsight.render.v1.resources_pb2 import Render, RenderState, SceneState, StateChange
 from soundsight.scenewriter.v1.storyboard_pb2 import Storyboard
 from soundsight_cli.cleaning import Plan
 from soundsight_cli.display import duration, size
@@ -40,6 +40,37 @@ def counted(progress: Progress, scenes_done: int = 0, scenes: int = 0) -> str:
         return f"{of_scenes}frame {progress.done} of {progress.total}"
     how_far = f" {progress.done} of {progress.total}" if progress.total else ""
     return progress.stage + how_far
+
+
+def tried_again(change: StateChange) -> str:
+    """Returns what is tried again after it failed, and why it failed; empty when nothing is."""
+    if not change.HasField("error"):
+        return ""
+    why = " ".join(change.error.message.split())
+    if change.HasField("scene"):
+        if change.scene.state != SceneState.SCENE_STATE_PENDING:
+            return ""  # It failed for good: the render's end tells.
+        which = f" (attempt {change.scene.attempts} failed)" if change.scene.attempts else ""
+        return f"scene {change.scene.scene_id} is tried again{which}: {why}"
+    if change.state == RenderState.RENDER_STATE_FAILED:
+        return ""
+    return f"{STATES[change.state]} is tried again: {why}"
+
+
+def failure(render: Render) -> str:
+    """Returns why a render failed, with what of it failed how often."""
+    why = " ".join(render.error.message.split())
+    for scene in render.scenes:
+        if scene.state == SceneState.SCENE_STATE_FAILED:
+            return f"scene {scene.scene_id} failed in {_attempts(scene.attempts)}: {why}"
+    if render.timings and render.timings[-1].attempts > 1:
+        stage = render.timings[-1]
+        return f"{STATES[stage.state]} failed in {_attempts(stage.attempts)}: {why}"
+    return why
+
+
+def _attempts(number: int) -> str:
+    return "1 attempt" if number == 1 else f"{number} attempts"
 
 
 def analysis(document: bytes) -> str:

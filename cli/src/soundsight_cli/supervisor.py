@@ -17,7 +17,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from soundsight_cli import locks
 from soundsight_cli.state import StateFolder, SuiteRecord
+from soundsight_kit.artifacts import ArtifactStore
 from soundsight_kit.channels import open_channel
 
 SERVICES = ("analyzer", "scenewriter", "videogen", "composer", "gateway")
@@ -33,6 +34,8 @@ SERVICES = ("analyzer", "scenewriter", "videogen", "composer", "gateway")
 
 START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 15.0
+DRAIN_GRACE_S = 5.0
+"""So long a service that is told to end may finish what it does."""
 IDLE_GRACE_S = 2.0
 RESTARTS = 5
 """So many restarts within `RESTART_WINDOW_S` are borne before the suite gives up."""
@@ -40,6 +43,7 @@ RESTART_WINDOW_S = 120.0
 LOG_BYTES = 10_000_000
 """A log file larger than this is put aside when its service starts."""
 
+_SOCKETS_PREFIX = "soundsight-"
 _PR_SET_PDEATHSIG = 1
 
 
@@ -55,11 +59,21 @@ class _Service:
     target: str
     environment: Mapping[str, str]
     log: Path
+    scratch: Path
+    """Its files of work in progress, its own alone: what a killed process left there goes."""
+    changes_again: Mapping[str, str] = field(default_factory=dict)
+    """What its environment has more when it is started again."""
     process: asyncio.subprocess.Process | None = None
     restarts: list[float] = field(default_factory=list)
 
-    async def spawn(self) -> None:
-        """Starts the service's process; its output goes to its log file."""
+    async def spawn(self, lock: int) -> None:
+        """Starts the service's process in an empty scratch folder; its output goes to its log.
+
+        Args:
+            lock: a descriptor that the process keeps open as long as it lives.
+        """
+        shutil.rmtree(self.scratch, ignore_errors=True)
+        self.scratch.mkdir()
         if self.log.exists() and self.log.stat().st_size > LOG_BYTES:
             self.log.replace(self.log.with_suffix(".old.log"))
         with self.log.open("ab") as output:
@@ -71,6 +85,7 @@ class _Service:
                 stdout=output,
                 stderr=output,
                 env=self.environment,
+                pass_fds=(lock,),
                 # A session of its own: Ctrl-C in a terminal is the command's to handle.
                 start_new_session=True,
                 preexec_fn=_end_with_parent,
@@ -157,21 +172,71 @@ class Supervisor:
             if not ours:
                 raise SuiteError(f"a suite already runs on {self._state.root}")
             self._state.forget_record()
-            shutil.rmtree(self._state.scratch, ignore_errors=True)
-            self._state.scratch.mkdir()
-            # Not below the state folder: a socket's path has at most 107 bytes.
-            with tempfile.TemporaryDirectory(prefix="soundsight-", dir=_socket_root()) as sockets:
-                services = self._services(Path(sockets))
-                try:
-                    await self._run(services)
-                finally:
-                    self._state.forget_record()
-                    for service in reversed(services):
-                        await service.stop()
+            async with self._alone() as lock:
+                await self._remove_what_was_left()
+                with self._socket_folder() as sockets:
+                    services = self._services(sockets)
+                    try:
+                        await self._run(services, lock)
+                    finally:
+                        self._state.forget_record()
+                        for service in reversed(services):
+                            await service.stop()
+                self._empty_scratch()
 
-    async def _run(self, services: list[_Service]) -> None:
+    @contextlib.asynccontextmanager
+    async def _alone(self) -> AsyncIterator[int]:
+        """Waits until no service of a supervisor that was killed is left; they end by themselves.
+
+        Yields a descriptor: whoever has it open makes the next supervisor wait.
+
+        Raises:
+            SuiteError: when one does not end.
+        """
+        deadline = time.monotonic() + STOP_TIMEOUT_S
+        while True:
+            with locks.exclusive_to_hand_on(self._state.services_lock) as lock:
+                if lock is not None:
+                    yield lock
+                    return
+            if time.monotonic() > deadline:
+                raise SuiteError(
+                    f"services of an earlier suite on {self._state.root} do not end; end the "
+                    f"processes that have {self._state.services_lock} open, then try again"
+                )
+            await asyncio.sleep(0.1)
+
+    async def _remove_what_was_left(self) -> None:
+        """Removes the work in progress of a suite that was killed."""
+        self._empty_scratch()
+        await ArtifactStore.open(self._state.artifacts.as_uri()).discard_abandoned()
+
+    def _empty_scratch(self) -> None:
+        shutil.rmtree(self._state.scratch, ignore_errors=True)
+        self._state.scratch.mkdir()
+
+    @contextlib.contextmanager
+    def _socket_folder(self) -> Iterator[Path]:
+        """A folder for the sockets; that of a supervisor which was killed goes first.
+
+        Not below the state folder: a socket's path has at most 107 bytes. A link there leads to it.
+        """
+        link = self._state.sockets
+        if link.is_symlink():
+            left = link.readlink()
+            if left.name.startswith(_SOCKETS_PREFIX) and not left.is_symlink():
+                shutil.rmtree(left, ignore_errors=True)
+            link.unlink()
+        with tempfile.TemporaryDirectory(prefix=_SOCKETS_PREFIX, dir=_socket_root()) as folder:
+            link.symlink_to(folder)
+            try:
+                yield Path(folder)
+            finally:
+                link.unlink(missing_ok=True)
+
+    async def _run(self, services: list[_Service], lock: int) -> None:
         for service in services:
-            await service.spawn()
+            await service.spawn(lock)
         told = _told_to_end()
         await _first(told.wait(), asyncio.gather(*(service.serving() for service in services)))
         if told.is_set():
@@ -185,13 +250,13 @@ class Supervisor:
         print(f"soundsight: serving on {record.gateway}", flush=True)
         reasons_to_end: list[Awaitable[Any]] = [
             told.wait(),
-            *map(self._keep_up, services),
+            *(self._keep_up(service, lock) for service in services),
         ]
         if self._until_idle:
             reasons_to_end.append(self._idle())
         await _first(*reasons_to_end)
 
-    async def _keep_up(self, service: _Service) -> None:
+    async def _keep_up(self, service: _Service, lock: int) -> None:
         """Restarts a service whose process ends, with growing pauses."""
         while True:
             assert service.process is not None
@@ -205,7 +270,8 @@ class Supervisor:
             again = f"starting it again in {pause_s:.1f} s"
             print(f"soundsight: {service.name} ended with {code}; {again}", flush=True)
             await asyncio.sleep(pause_s)
-            await service.spawn()
+            service.environment = {**service.environment, **service.changes_again}
+            await service.spawn(lock)
 
     async def _idle(self) -> None:
         """Returns when no command holds the lease any more."""
@@ -230,8 +296,9 @@ class Supervisor:
         common = {
             **os.environ,
             "SOUNDSIGHT_ARTIFACTS_URL": self._state.artifacts.as_uri(),
-            "SOUNDSIGHT_SCRATCH_DIR": str(self._state.scratch),
             "SOUNDSIGHT_LOG_FORMAT": "json",
+            # The suite that follows one that was killed waits until its services have ended.
+            "SOUNDSIGHT_DRAIN_GRACE_S": f"{DRAIN_GRACE_S:g}",
         }
         gateway = {
             "SOUNDSIGHT_GATEWAY_DATABASE_URL": f"sqlite:///{self._state.database}",
@@ -250,8 +317,16 @@ class Supervisor:
                     **common,
                     **(gateway if name == "gateway" else {}),
                     "SOUNDSIGHT_LISTEN": targets[name],
+                    "SOUNDSIGHT_SCRATCH_DIR": str(self._state.scratch / name),
+                    # For what libraries put aside on their own.
+                    "TMPDIR": str(self._state.scratch / name),
                 },
                 log=self._state.logs / f"{name}.log",
+                scratch=self._state.scratch / name,
+                # What commands wait for goes on when the gateway alone has died.
+                changes_again=(
+                    {"SOUNDSIGHT_GATEWAY_RECOVER_ON_START": "unpaused"} if name == "gateway" else {}
+                ),
             )
             for name in SERVICES
         ]

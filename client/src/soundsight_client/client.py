@@ -339,7 +339,11 @@ def _verify(artifact: ArtifactRef, sha256: str) -> None:
 def _appearing_whole(destination: Path) -> Iterator[IO[bytes]]:
     """Opens a file that gets its name when the block ends well, and goes when it does not."""
     with tempfile.NamedTemporaryFile(
-        dir=destination.parent, prefix=f".{destination.name}.", suffix=".part", delete=False
+        # Not the whole name: with more to it, a long one would be too long.
+        dir=destination.parent,
+        prefix=f".{destination.name[:40]}.",
+        suffix=".part",
+        delete=False,
     ) as file:
         part = Path(file.name)
         try:

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import grpc
 
-from soundsight_kit.errors import DeadlineExceeded, SoundsightError, error_from_rpc
+from soundsight_kit.errors import DISK_FULL, DeadlineExceeded, SoundsightError, error_from_rpc
 
 Answer = TypeVar("Answer")
 
@@ -48,10 +48,14 @@ async def persistently(
         except TimeoutError:
             error = DeadlineExceeded(f"no answer within {attempt_s:g} s")
         pause_s = pause_before_retry(error, attempt)
-        if error.code not in RETRIED or time.monotonic() + pause_s >= deadline:
+        if not _may_pass(error, RETRIED) or time.monotonic() + pause_s >= deadline:
             raise error
         await asyncio.sleep(pause_s)
         attempt += 1
+
+
+def _may_pass(error: SoundsightError, codes: frozenset[grpc.StatusCode]) -> bool:
+    return error.code in codes and error.reason != DISK_FULL
 
 
 def pause_before_retry(error: SoundsightError, attempt: int) -> float:
@@ -100,6 +104,6 @@ class Patience:
         self._failing_since = self._failing_since or now
         pause_s = pause_before_retry(error, self._attempt)
         self._attempt += 1
-        if error.code not in TRANSIENT or now - self._failing_since + pause_s > self._total_s:
+        if not _may_pass(error, TRANSIENT) or now - self._failing_since + pause_s > self._total_s:
             raise error
         return pause_s

@@ -15,12 +15,7 @@ from typing import Any, Final, TypeVar
 import sqlalchemy as sa
 
 from soundsight_gateway import tables
-from soundsight_kit.errors import (
-    FailedPrecondition,
-    ResourceExhausted,
-    SoundsightError,
-    Unavailable,
-)
+from soundsight_kit.errors import DiskFull, FailedPrecondition, SoundsightError, Unavailable
 
 T = TypeVar("T")
 
@@ -151,11 +146,7 @@ def _explain(error: sa.exc.DBAPIError) -> SoundsightError:
     """What a caller can do about a database that does not do its part."""
     words = str(error.orig).lower()
     if "disk is full" in words or "no space left" in words:
-        return ResourceExhausted(
-            "the disk that holds the job store is full; make room and try again",
-            reason="DISK_FULL",
-            retry_after_s=30.0,
-        )
+        return DiskFull("the disk that holds the job store is full; make room and try again")
     if "readonly" in words or "read-only" in words:
         return FailedPrecondition(
             "the job store cannot be written; check the permissions of its folder",

@@ -10,6 +10,7 @@ now and then, starts what a crash between the two left out, and ends rows whose 
   its result under its key.
 - `none` (the launcher of one machine): every unfinished render is *paused*: it keeps its state, its
   notes say so, and nothing of it runs. CreateRender with its `request_id` again makes it go on.
+- `unpaused` (the launcher, when its gateway died): those that ran go on, the paused stay so.
 
 **Asking again** is CreateRender with the same `request_id` (a UUID derived from the song's digest
 and the spec, say): a render that runs is returned, a paused one goes on, one that succeeded is

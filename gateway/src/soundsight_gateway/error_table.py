@@ -28,30 +28,45 @@ _MALFORMED = "a field is malformed or out of its range; `BadRequest` names each 
 _CORRECT = "corrects the fields named"
 _ABSENT = "no such render in this project"
 
-TABLE: Final[dict[str, tuple[Row, ...]]] = {
-    RENDER_SERVICE: (
-        Row("CreateRender", _MALFORMED, "INVALID_ARGUMENT", "INVALID_ARGUMENT", _CORRECT),
+
+def _spec(rpc: str) -> tuple[Row, ...]:
+    """What a call can be told of the files and wishes in a RenderSpec."""
+    return (
         Row(
-            "CreateRender",
+            rpc,
             "a URI lies outside the artifact store",
             "INVALID_ARGUMENT",
             "FOREIGN_URI",
             "uploads the file first",
         ),
         Row(
-            "CreateRender",
+            rpc,
             "a file is not the one whose SHA-256 is given",
             "INVALID_ARGUMENT",
             "DIGEST_MISMATCH",
             "takes the reference that Upload answered with",
         ),
         Row(
-            "CreateRender",
+            rpc,
             "the song or a picture is not there, or belongs to another project",
             "NOT_FOUND",
             "NOT_FOUND",
             "uploads the file `ResourceInfo` names",
         ),
+        Row(
+            rpc,
+            "`require_approval` or `webhook` is set",
+            "UNIMPLEMENTED",
+            "FIELD_NOT_OFFERED",
+            "leaves the field out",
+        ),
+    )
+
+
+TABLE: Final[dict[str, tuple[Row, ...]]] = {
+    RENDER_SERVICE: (
+        Row("CreateRender", _MALFORMED, "INVALID_ARGUMENT", "INVALID_ARGUMENT", _CORRECT),
+        *_spec("CreateRender"),
         Row(
             "CreateRender",
             "`render_id` is taken",
@@ -65,13 +80,6 @@ TABLE: Final[dict[str, tuple[Row, ...]]] = {
             "ALREADY_EXISTS",
             "REQUEST_ID_REUSED",
             "takes a new request id",
-        ),
-        Row(
-            "CreateRender",
-            "`require_approval` or `webhook` is set",
-            "UNIMPLEMENTED",
-            "FIELD_NOT_OFFERED",
-            "leaves the field out",
         ),
         Row("GetRender", _MALFORMED, "INVALID_ARGUMENT", "INVALID_ARGUMENT", _CORRECT),
         Row("GetRender", _ABSENT, "NOT_FOUND", "NOT_FOUND", "checks the name"),
@@ -126,6 +134,7 @@ TABLE: Final[dict[str, tuple[Row, ...]]] = {
             "watches the render until it leaves WRITING",
         ),
         Row("EstimateRender", _MALFORMED, "INVALID_ARGUMENT", "INVALID_ARGUMENT", _CORRECT),
+        *_spec("EstimateRender"),
         Row(
             "EstimateRender",
             "the file is no song, or beyond a limit",

@@ -18,7 +18,7 @@ from soundsight.common.v1 import common_pb2
 from soundsight.render.v1 import resources_pb2 as r
 from soundsight.scenewriter.v1 import storyboard_pb2
 from soundsight.videogen.v1 import videogen_pb2
-from soundsight_gateway import calls, plan, states
+from soundsight_gateway import calls, plan, rows, states
 from soundsight_gateway.dispatch import Endpoint
 from soundsight_gateway.names import RenderRef
 from soundsight_gateway.retry import FINGERPRINT_MISMATCH
@@ -157,12 +157,16 @@ class Filming:
             self._moved(ref, render, footing, take.scene_id, 1.0)
 
     async def tried(
-        self, ref: RenderRef, scene_id: str, error: status_pb2.Status, *, final: bool
+        self, ref: RenderRef, scene_id: str, times: int, error: status_pb2.Status, *, final: bool
     ) -> None:
-        """Writes down that an attempt failed, for good or to be repeated."""
+        """Writes down that an attempt failed, for good or to be repeated.
+
+        `times` is how often the scene has failed, this time included.
+        """
         status = await self._t.store.scene(ref, scene_id)
         status.state = r.SCENE_STATE_FAILED if final else r.SCENE_STATE_PENDING
         status.error.CopyFrom(error)
+        rows.add_failure(status, times, error)
         await self._t.store.put_scene(ref, status)
 
     async def adopt(self, ref: RenderRef) -> None:

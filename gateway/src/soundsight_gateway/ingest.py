@@ -86,13 +86,21 @@ class Ingest:
         with self._folder() as folder:
             source, flac = folder / "song", folder / "song.flac"
             await self._artifacts.get_file(file, source)
-            found = await canonicalise(
-                source,
-                flac,
-                limits=self._limits,
-                start_s=excerpt.start_s if excerpt is not None else None,
-                end_s=excerpt.end_s or None if excerpt is not None else None,
-            )
+            try:
+                found = await canonicalise(
+                    source,
+                    flac,
+                    limits=self._limits,
+                    start_s=excerpt.start_s if excerpt is not None else None,
+                    end_s=excerpt.end_s or None if excerpt is not None else None,
+                )
+            except InvalidArgument as error:
+                if error.reason != "SONG_EXCERPT_EMPTY":
+                    raise
+                # Of all that a song can be refused for, this alone is a field's fault.
+                raise InvalidArgument(
+                    error.message, field="render.spec.excerpt.start_s", reason=error.reason
+                ) from None
             ref = await self._artifacts.put_file(f"{key}/song.flac", flac, "audio/flac")
         document = _document(found, ref)
         # The record comes last: what it names is there.

@@ -11,11 +11,13 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from soundsight.render.v1 import resources_pb2
+from soundsight_gateway.names import check_render_id
 from soundsight_kit.errors import InvalidArgument
 
 DEFAULT_PAGE: Final = 50
 MAX_PAGE: Final = 1000
 MAX_FILTER_CHARS: Final = 2000
+MAX_TOKEN_CHARS: Final = 400
 
 _TERM = re.compile(
     r"""\s*(?:
@@ -50,6 +52,9 @@ def parse_filter(text: str) -> Filter:
     """
     if len(text) > MAX_FILTER_CHARS:
         raise _bad(f"is longer than {MAX_FILTER_CHARS} characters")
+    if "\0" in text:
+        # No label has one, and Postgres takes none.
+        raise _bad("has the control character U+0000 in it")
     states: frozenset[resources_pb2.RenderState.ValueType] | None = None
     labels: dict[str, str] = {}
     position = 0
@@ -101,16 +106,26 @@ def read_token(token: str, scope: str) -> Cursor | None:
     """
     if not token:
         return None
-    try:
-        padded = token + "=" * (-len(token) % 4)
-        created, render, mark = json.loads(base64.b64decode(padded, b"-_", validate=True))
-    except (ValueError, TypeError, binascii.Error):
-        created = render = mark = None
-    if not isinstance(created, int) or not isinstance(render, str) or mark != _scope_mark(scope):
+    cursor = _cursor(token, scope) if len(token) <= MAX_TOKEN_CHARS else None
+    if cursor is None:
         raise InvalidArgument(
             "page_token must be the next_page_token of a call with the same parent and filter",
             field="page_token",
         )
+    return cursor
+
+
+def _cursor(token: str, scope: str) -> Cursor | None:
+    """The cursor in a token; None when no gateway wrote it for this list."""
+    try:
+        padded = token + "=" * (-len(token) % 4)
+        created, render, mark = json.loads(base64.b64decode(padded, b"-_", validate=True))
+        check_render_id(render, "page_token")
+    except (ValueError, TypeError, binascii.Error, InvalidArgument):
+        return None
+    # What lies outside does not fit the database's column.
+    if not isinstance(created, int) or not 0 <= created < 2**63 or mark != _scope_mark(scope):
+        return None
     return Cursor(created, render)
 
 

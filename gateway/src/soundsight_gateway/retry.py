@@ -10,7 +10,7 @@ from typing import Final
 
 import grpc
 
-from soundsight_kit.errors import SoundsightError
+from soundsight_kit.errors import DISK_FULL, SoundsightError
 
 FINGERPRINT_MISMATCH: Final = "FINGERPRINT_MISMATCH"
 """Reason of a videogen endpoint that is not the implementation a key was derived for."""
@@ -48,6 +48,8 @@ class RetryPolicy:
         The service's own RetryInfo is honoured when it asks for more than the policy would wait.
         """
         if error.code not in RETRIED or failed_attempts >= self.attempts:
+            return None
+        if error.reason == DISK_FULL:
             return None
         # The exponent is bounded so that a generous count of attempts cannot overflow a float.
         pause_s = min(self.most_s, self.first_s * self.factor ** min(failed_attempts - 1, 64))

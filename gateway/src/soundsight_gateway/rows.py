@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from dataclasses import dataclass, replace
+from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
 from google.protobuf import json_format
@@ -22,13 +22,34 @@ M = TypeVar("M", bound=Message)
 PAUSED_NOTE = "paused: ask for the same render again and it goes on where it stopped"
 
 
+FAILURES_KEPT: Final = 10
+"""Of a stage or a scene; a patient policy could fill the tables."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An attempt at a stage that failed and was made again."""
+
+    step: str
+    """The step of the workflow that failed; a stage may have more than one."""
+    times: int
+    """How often that step had failed, this time included."""
+    number: int
+    """Its number among the stage's failures, from 1."""
+    time_us: int
+    error: str
+    """A google.rpc.Status as protobuf JSON."""
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
-    """When a stage began and, once it has, ended; in microseconds since 1970."""
+    """When a stage began and, once it has, ended, in microseconds since 1970; and what went wrong
+    in it."""
 
     state: states.State
     start_us: int
     end_us: int | None = None
+    failures: tuple[Failure, ...] = ()
 
 
 def dump(message: Message) -> str:
@@ -50,22 +71,65 @@ def timestamp(us: int) -> Timestamp:
 
 def load_spans(text: str) -> list[Span]:
     """The stages in a `timings` column."""
-    return [Span(state, start_us, end_us) for state, start_us, end_us in json.loads(text)]
+    return [
+        Span(state, start_us, end_us, tuple(Failure(*one) for one in failures[0]))
+        if failures
+        else Span(state, start_us, end_us)
+        for state, start_us, end_us, *failures in json.loads(text)
+    ]
 
 
 def dump_spans(spans: Iterable[Span]) -> str:
     """Stages for a `timings` column."""
-    return json.dumps([[span.state, span.start_us, span.end_us] for span in spans])
+    return json.dumps(
+        [
+            [span.state, span.start_us, span.end_us, *_failures_column(span.failures)]
+            for span in spans
+        ]
+    )
+
+
+def _failures_column(failures: Sequence[Failure]) -> list[Any]:
+    """A fourth column for what failed; none for most stages, as in rows of before."""
+    rows = [[one.step, one.times, one.number, one.time_us, one.error] for one in failures]
+    return [rows] if rows else []
+
+
+def spans_with_failure(
+    spans: Sequence[Span], step: str, times: int, error: status_pb2.Status, now_us: int
+) -> list[Span] | None:
+    """The stages after a failed attempt at the present one; None when it is there already.
+
+    Before the first stage there is none to count it for.
+    """
+    if not spans:
+        return []
+    span = spans[-1]
+    if any((one.step, one.times) == (step, times) for one in span.failures):
+        return None
+    number = span.failures[-1].number + 1 if span.failures else 1
+    failure = Failure(step, times, number, now_us, dump(error))
+    kept = (*span.failures, failure)[-FAILURES_KEPT:]
+    return [*spans[:-1], replace(span, failures=kept)]
 
 
 def next_spans(spans: Sequence[Span], state: states.State, now_us: int) -> list[Span]:
     """The stages after a change to `state`: what ran has ended, what begins is open."""
-    ended = [
-        Span(span.state, span.start_us, now_us) if span.end_us is None else span for span in spans
-    ]
+    ended = [replace(span, end_us=now_us) if span.end_us is None else span for span in spans]
     if state in states.FINAL or state == states.QUEUED:
         return ended
     return [*ended, Span(state, now_us)]
+
+
+def add_failure(status: r.SceneStatus, times: int, error: status_pb2.Status) -> None:
+    """Adds a failed attempt to a scene, unless it is there already.
+
+    `times` is how often the scene has failed, this time included.
+    """
+    if all(failure.number != times for failure in status.failures):
+        failure = status.failures.add(number=times, error=error)
+        failure.time.GetCurrentTime()
+        del status.failures[:-FAILURES_KEPT]
 
 
 def etag(row: sa.Row[Any] | Mapping[str, Any]) -> str:
@@ -108,6 +172,13 @@ def render_message(row: sa.Row[Any], labels: Mapping[str, str], scenes: Iterable
         timing = render.timings.add(state=span.state, start_time=timestamp(span.start_us))
         if span.end_us is not None:
             timing.end_time.CopyFrom(timestamp(span.end_us))
+        timing.attempts = 1 + (span.failures[-1].number if span.failures else 0)
+        for failure in span.failures:
+            timing.failures.add(
+                number=failure.number,
+                time=timestamp(failure.time_us),
+                error=load(failure.error, status_pb2.Status()),
+            )
     if row.paused:
         render.notes.append(PAUSED_NOTE)
     return render

@@ -77,10 +77,10 @@ class GatewaySettings(BaseSettings):
         description="Names this gateway across restarts (a pod's name): it continues its own work. "
         "When empty: the host's name, or `local` on SQLite, which only one gateway can use.",
     )
-    recover_on_start: Literal["all", "none"] = Field(
+    recover_on_start: Literal["all", "unpaused", "none"] = Field(
         "all",
-        description="all continues every unfinished render at start; none leaves each paused until "
-        "it is asked for again.",
+        description="all continues every unfinished render at start; none pauses each until it is "
+        "asked for again; unpaused continues those that were not paused.",
     )
     sweep_interval_s: float = Field(
         30.0, gt=0, le=3600, description="Seconds between two looks for renders left behind."

@@ -270,6 +270,41 @@ class RenderStore:
 
         await self._write(ref, work)
 
+    async def tried(
+        self, ref: RenderRef, step: str, times: int, error: status_pb2.Status, note: str
+    ) -> None:
+        """Writes down that the present stage is tried again, as a numbered change; once.
+
+        Args:
+            ref: the render.
+            step: what failed of the stage.
+            times: how often that has failed, this time included.
+            error: why.
+            note: the same in words.
+
+        Raises RenderEnded, NotFound.
+        """
+
+        def work(c: sa.Connection) -> bool:
+            row = queries.locked(c, ref)
+            if row.state in states.FINAL:
+                raise RenderEnded(ref, row.state)
+            now_us = _now_us()
+            spans = rows.spans_with_failure(
+                rows.load_spans(row.timings), step, times, error, now_us
+            )
+            known = json.loads(row.notes)
+            if spans is None or (not spans and note in known):
+                return False
+            values = {
+                "timings": rows.dump_spans(spans),
+                "notes": json.dumps(known if note in known else [*known, note]),
+            }
+            _change(c, row, r.StateChange(state=row.state, error=error), now_us, values)
+            return True
+
+        await self._write(ref, work)
+
     async def set_paused(self, ref: RenderRef, paused: bool) -> None:
         """Marks a render as left alone, or as going on; one that has ended stays as it is."""
 

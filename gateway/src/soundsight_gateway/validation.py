@@ -135,7 +135,11 @@ def _frame_rate(check: _Check, path: str, rate: common_pb2.FrameRate) -> None:
     for name in ("num", "den"):
         term = getattr(rate, name)
         if not 1 <= term <= MAX_RATE_TERM:
-            check.fail(f"{path}.{name}", f"is {term}, but must be 1 to {MAX_RATE_TERM}")
+            check.fail(
+                f"{path}.{name}",
+                f"is {term}, but must be 1 to {MAX_RATE_TERM}, and the rate {MIN_FPS} to {MAX_FPS} "
+                "frames per second",
+            )
             return
     if not MIN_FPS <= Fraction(rate.num, rate.den) <= MAX_FPS:
         check.fail(

@@ -295,7 +295,9 @@ class Flow:
                 error = adopted.error
             failed += 1
             pause_s = policy.pause_s(failed, error)
-            await self._step("tried", ref, self._tried, ref, scene_id, error, pause_s is None)
+            await self._step(
+                "tried", ref, self._tried, ref, scene_id, failed, error, pause_s is None
+            )
             if pause_s is None:
                 return Outcome(error=error)
             await DBOS.sleep_async(pause_s)
@@ -361,17 +363,17 @@ class Flow:
         return asdict(await self._filming.decide(ref, scene_id, after, starts_chain=starts_chain))
 
     async def _tried(
-        self, ref: RenderRef, scene_id: str, error: SoundsightError, final: bool
+        self, ref: RenderRef, scene_id: str, failed: int, error: SoundsightError, final: bool
     ) -> None:
         log.warning("scene failed", render=ref.name, scene=scene_id, final=final, why=str(error))
-        await self._filming.tried(ref, scene_id, status_from_error(error), final=final)
+        await self._filming.tried(ref, scene_id, failed, status_from_error(error), final=final)
 
     async def _note_retry(
         self, ref: RenderRef, stage: str, failed: int, error: SoundsightError
     ) -> None:
         log.warning("stage failed", render=ref.name, stage=stage, attempt=failed, why=str(error))
         note = f"{stage.replace('_', ' ')} was tried again after: {error.message}"
-        await self._store.note(ref, notes=[note])
+        await self._store.tried(ref, stage, failed, status_from_error(error), note)
 
     async def _enter_failed(self, ref: RenderRef, error: SoundsightError) -> None:
         log.error("render failed", render=ref.name, why=str(error), reason=error.reason)

@@ -38,7 +38,14 @@ _UPLOADS_AT_ONCE = 4
 _STAGING, _RECORDS = ".staging", ".records"
 _CLAIM_ATTEMPTS = 3
 _MAX_KEY_CHARACTERS = 800
+_HALF_WRITTEN = re.compile(r"#\d+$")
 _SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._=+@-]{0,199}")
+
+_NO_PLACE = {
+    "(os error 20)": "one of its folders is a file",
+    "(os error 21)": "it is a folder",
+}
+"""What ENOTDIR and EISDIR mean, as the store spells them."""
 
 # Not `mimetypes`: it reads tables of the machine it runs on.
 _MEDIA_TYPES = {
@@ -113,7 +120,8 @@ class ArtifactStore:
         """
 
         async def upload(staged: str) -> tuple[str, int]:
-            with await asyncio.to_thread(path.open, "rb") as file:
+            # Not in a thread: a cancellation in between would lose the open file.
+            with path.open("rb") as file:
                 chunks = DigestedFile(file)
                 await obstore.put_async(
                     self._store,
@@ -236,6 +244,40 @@ class ArtifactStore:
             keys += [entry["path"] for entry in batch]
         return sorted(key for key in keys if not key.startswith("."))
 
+    async def discard_abandoned(self) -> int:
+        """Removes bytes that writers left staged when they died; returns how many files those were.
+
+        Only for a store that nobody else writes to: a file that is being uploaded looks the same.
+        """
+        staged = await self._paths_below(_STAGING)
+        if staged:
+            for path in await self._paths_below(_RECORDS):
+                key = path.removeprefix(f"{_RECORDS}/").removesuffix(".json")
+                record = await self._read_record(key)
+                if record is not None:
+                    # Its move is finished by whoever reads the key next.
+                    staged.discard(record.staged)
+        for path in staged:
+            await self._discard(path)
+        return len(staged) + await asyncio.to_thread(self._discard_half_written)
+
+    def _discard_half_written(self) -> int:
+        """Removes what writes left that were killed: a store that is a folder names such files
+        `name#1` and leaves them out of every list."""
+        parts = urlsplit(self._base_url)
+        if parts.scheme != "file":
+            return 0
+        below = Path(unquote(parts.path)).rglob("*#*")
+        half = [path for path in below if _HALF_WRITTEN.search(path.name) and path.is_file()]
+        for path in half:
+            path.unlink(missing_ok=True)
+        return len(half)
+
+    async def _paths_below(self, folder: str) -> set[str]:
+        return {
+            entry["path"] async for batch in obstore.list(self._store, folder) for entry in batch
+        }
+
     async def delete(self, key: str) -> None:
         """Removes a key; one that is not there is no error."""
         # The record first: without it the object is still whole, without the object it is a lie.
@@ -271,33 +313,48 @@ class ArtifactStore:
 
     async def _create_record(self, record: _Record) -> bool:
         try:
-            await obstore.put_async(
-                self._store, _record_key(record.key), record.to_json(), mode="create"
-            )
+            with _absence_told():
+                await obstore.put_async(
+                    self._store, _record_key(record.key), record.to_json(), mode="create"
+                )
         except AlreadyExistsError:
             return False
+        except _NoPlace as error:
+            raise _cannot_lie_at(record.key, error) from None
         return True
 
     async def _read_record(self, key: str) -> _Record | None:
         try:
-            result = await obstore.get_async(self._store, _record_key(key))
+            with _absence_told():
+                result = await obstore.get_async(self._store, _record_key(key))
             return _Record.from_json(bytes(await result.bytes_async()))
         except (FileNotFoundError, ValueError, TypeError):
             return None
 
     async def _finish_move(self, record: _Record) -> None:
-        """Moves staged bytes to their key; somebody else may have done so already."""
-        with contextlib.suppress(FileNotFoundError):
-            await obstore.rename_async(self._store, record.staged, record.key)
+        """Moves staged bytes to their key; somebody else may have done so already.
+
+        Raises InvalidArgument, and forgets the bytes, when they cannot lie there.
+        """
+        try:
+            with _absence_told():
+                await obstore.rename_async(self._store, record.staged, record.key)
+        except _NoPlace as error:
+            await self._discard(_record_key(record.key))
+            await self._discard(record.staged)
+            raise _cannot_lie_at(record.key, error) from None
+        except FileNotFoundError:
+            pass
 
     async def _size_of(self, key: str) -> int | None:
         try:
-            return int((await obstore.head_async(self._store, _checked(key)))["size"])
+            with _absence_told():
+                return int((await obstore.head_async(self._store, _checked(key)))["size"])
         except FileNotFoundError:
             return None
 
     async def _discard(self, path: str) -> None:
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(FileNotFoundError), _absence_told():
             await obstore.delete_async(self._store, path)
 
     def _reference(self, record: _Record) -> ArtifactRef:
@@ -342,10 +399,34 @@ class _Record:
         return cls(**json.loads(data))
 
 
+class _NoPlace(FileNotFoundError):
+    """A folder lies at the key, or a file where one of its folders would be."""
+
+
+@contextmanager
+def _absence_told() -> Iterator[None]:
+    """Tells a key at which nothing can lie from a store that does not do its part: both are
+    `GenericError` where the store is a folder. Object stores know no folders."""
+    try:
+        yield
+    except GenericError as error:
+        for told, why in _NO_PLACE.items():
+            if told in str(error):
+                raise _NoPlace(why) from None
+        raise
+
+
+def _cannot_lie_at(key: str, why: _NoPlace) -> InvalidArgument:
+    return InvalidArgument(
+        f"no file can lie at {key!r}: {why}; name another key", reason="KEY_IN_THE_WAY"
+    )
+
+
 @contextmanager
 def _saying_what_is_missing(uri: str) -> Iterator[None]:
     try:
-        yield
+        with _absence_told():
+            yield
     except FileNotFoundError:
         raise NotFound("artifact", uri) from None
 

@@ -145,6 +145,20 @@ class ResourceExhausted(SoundsightError):
     default_reason = "RESOURCE_EXHAUSTED"
 
 
+DISK_FULL = "DISK_FULL"
+"""Reason of a call that found no room for a file. Trying again helps only once a person has made
+some, who must hear of it for that: such a call is not tried again."""
+
+
+class DiskFull(ResourceExhausted):
+    """No room for a file."""
+
+    default_reason = DISK_FULL
+
+    def __init__(self, message: str = "the disk is full; free space and try again") -> None:
+        super().__init__(message)
+
+
 class Unavailable(SoundsightError):
     """The service cannot answer at the moment, such as while it drains."""
 

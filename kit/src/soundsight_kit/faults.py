@@ -14,11 +14,11 @@ from soundsight_kit.errors import (
     AlreadyExists,
     Cancelled,
     DeadlineExceeded,
+    DiskFull,
     FailedPrecondition,
     Internal,
     InvalidArgument,
     NotFound,
-    ResourceExhausted,
     SoundsightError,
     Unavailable,
     error_from_rpc,
@@ -27,7 +27,6 @@ from soundsight_kit.errors import (
 UNEXPECTED = "UNEXPECTED"
 
 _STORE_RETRY_S = 5.0
-_DISK_FULL_RETRY_S = 60.0
 
 
 def error_from_exception(error: BaseException) -> SoundsightError:
@@ -51,6 +50,8 @@ def error_from_exception(error: BaseException) -> SoundsightError:
             return AlreadyExists("artifact", "", message="the artifact exists already")
         case obstore.exceptions.PreconditionError():
             return FailedPrecondition("the artifact was changed meanwhile", reason="CHANGED")
+        case obstore.exceptions.GenericError() | OSError(errno=None) if _no_room_left(error):
+            return DiskFull()
         case obstore.exceptions.GenericError():
             return Unavailable(
                 "the object store does not answer",
@@ -61,17 +62,18 @@ def error_from_exception(error: BaseException) -> SoundsightError:
         case FileNotFoundError(errno=None):
             return NotFound("artifact", "", message="the artifact was not found")
         case OSError(errno=errno.ENOSPC | errno.EDQUOT):
-            return ResourceExhausted(
-                "the disk is full; free space and try again",
-                reason="DISK_FULL",
-                retry_after_s=_DISK_FULL_RETRY_S,
-            )
+            return DiskFull()
     incident = secrets.token_hex(6)
     return Internal(
         f"an unexpected fault; the service's log tells more under incident {incident}",
         reason=UNEXPECTED,
         metadata={"incident": incident},
     )
+
+
+def _no_room_left(error: BaseException) -> bool:
+    """Whether it is obstore's way to say so: in words alone."""
+    return any(f"os error {number}" in str(error) for number in (errno.ENOSPC, errno.EDQUOT))
 
 
 def _invalid(error: pydantic.ValidationError) -> InvalidArgument:

@@ -14,13 +14,14 @@ from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 import grpc
+from google.protobuf.message import DecodeError
 from grpc_status import rpc_status
 from opentelemetry.trace import Span, StatusCode
 
 from soundsight_kit import metrics
 from soundsight_kit.context import bind_ids, ids_from_metadata
 from soundsight_kit.deadlines import default_deadline
-from soundsight_kit.errors import SoundsightError, status_from_error
+from soundsight_kit.errors import InvalidArgument, SoundsightError, status_from_error
 from soundsight_kit.faults import error_from_exception
 from soundsight_kit.logs import log
 from soundsight_kit.tracing import server_span
@@ -68,7 +69,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
 
             async def stream(request: Any, context: _Context) -> None:
                 async with self._guarded(method, context):
-                    responses = behaviour(request, context)
+                    responses = behaviour(_readable(request), context)
                     if not hasattr(responses, "__aiter__"):
                         await responses  # The handler writes by itself, as gRPC's own do.
                         return
@@ -82,19 +83,19 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
                 if handler.request_streaming
                 else grpc.unary_stream_rpc_method_handler
             )
-            return make(stream, handler.request_deserializer, handler.response_serializer)
+            return make(stream, _reader(handler), handler.response_serializer)
         behaviour = handler.unary_unary or handler.stream_unary
 
         async def unary(request: Any, context: _Context) -> Any:
             async with self._guarded(method, context):
-                return await behaviour(request, context)
+                return await behaviour(_readable(request), context)
 
         make = (
             grpc.stream_unary_rpc_method_handler
             if handler.request_streaming
             else grpc.unary_unary_rpc_method_handler
         )
-        return make(unary, handler.request_deserializer, handler.response_serializer)
+        return make(unary, _reader(handler), handler.response_serializer)
 
     @asynccontextmanager
     async def _guarded(self, method: str, context: _Context) -> AsyncIterator[None]:
@@ -185,6 +186,45 @@ def _why_cancelled(context: _Context) -> grpc.StatusCode:
     if remaining_s is not None and remaining_s <= 0:
         return grpc.StatusCode.DEADLINE_EXCEEDED
     return grpc.StatusCode.CANCELLED
+
+
+class _Unreadable:
+    """Stands for a request whose bytes are no message."""
+
+
+def _reader(handler: grpc.RpcMethodHandler[Any, Any]) -> Callable[[bytes], Any] | None:
+    """Reads requests as a handler does. What cannot be read is told inside the call: gRPC would
+    answer with UNKNOWN, without details."""
+    read = handler.request_deserializer
+    if read is None:
+        return None
+
+    def read_or_mark(data: bytes) -> Any:
+        try:
+            return read(data)
+        except DecodeError:
+            return _Unreadable()
+
+    return read_or_mark
+
+
+def _readable(request: Any) -> Any:
+    """Gives back a request, or a stream of requests, that could be read.
+
+    Raises InvalidArgument for one that could not; a stream does so when it gets there.
+    """
+    if isinstance(request, _Unreadable):
+        raise InvalidArgument(
+            "the request cannot be read: its bytes are no message of this method; generate the "
+            "client from this service's contract",
+            reason="UNREADABLE_REQUEST",
+        )
+    return _readable_stream(request) if hasattr(request, "__aiter__") else request
+
+
+async def _readable_stream(requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
+    async for request in requests:
+        yield _readable(request)
 
 
 def _as_grpc_status(error: SoundsightError) -> grpc.Status:

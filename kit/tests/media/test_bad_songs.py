@@ -175,6 +175,18 @@ async def test_limits_hold(limits: DecodeLimits, reason: str, song: Callable[...
     assert (await refusal(song("song.flac"), limits)).reason == reason
 
 
+async def test_a_part_of_a_song_that_is_too_long_is_not(
+    tmp_path: Path, song: Callable[..., Path]
+) -> None:
+    """The limit of length counts what is taken, wherever in the song that lies."""
+    limits, source = DecodeLimits(max_duration_s=1.0), song("song.flac")
+    last = await canonicalise(source, tmp_path / "out.flac", limits=limits, start_s=1.5)
+    assert 0.4 < last.duration_s < 0.6
+    with pytest.raises(InvalidArgument) as still:
+        await canonicalise(source, tmp_path / "out.flac", limits=limits, start_s=0.5)
+    assert still.value.reason == "SONG_TOO_LONG"
+
+
 async def test_an_excerpt_behind_the_end_is_refused(
     tmp_path: Path, song: Callable[..., Path]
 ) -> None:
@@ -182,6 +194,7 @@ async def test_an_excerpt_behind_the_end_is_refused(
     with pytest.raises(InvalidArgument) as behind:
         await canonicalise(song("song.wav"), tmp_path / "out.flac", start_s=50)
     assert behind.value.reason == "SONG_EXCERPT_EMPTY"
+    assert "starts at 50 s, but the song ends at 2.0176" in behind.value.message
     with pytest.raises(InvalidArgument):
         await canonicalise(song("song.wav"), tmp_path / "out.flac", start_s=1, end_s=1)
 

@@ -124,8 +124,9 @@ def decode(request: dict[str, Any], folder: Path, _progress: Progress) -> dict[s
             sink = MonoSink(destination)
         else:
             sink = FlacSink(destination, rate_hz, channels, bits)
-        for block in _blocks(song, rate_hz, channels, request["max_duration_s"]):
+        for block in _blocks(song, rate_hz, channels):
             inside = excerpt.take(block)
+            _check_length(excerpt.passed / rate_hz, request["max_duration_s"])
             if len(inside):
                 sink.put(inside)
             if excerpt.full:
@@ -152,18 +153,10 @@ def decode(request: dict[str, Any], folder: Path, _progress: Progress) -> dict[s
         }
 
 
-def _blocks(song: SongFile, rate_hz: int, channels: int, max_duration_s: float) -> Iterator[Block]:
+def _blocks(song: SongFile, rate_hz: int, channels: int) -> Iterator[Block]:
     """The song's samples in the final rate and channels."""
     changer = RateChanger(rate_hz, channels)
-    seconds = 0.0
     for decoded in song.blocks():
-        seconds += len(decoded.block) / decoded.rate_hz
-        if seconds > max_duration_s:
-            raise Refused(
-                "SONG_TOO_LONG",
-                f"the song is longer than {max_duration_s / 60:g} minutes; choose an excerpt or "
-                "a shorter song",
-            )
         mixed = mix(decoded.block, decoded.channel_names, channels)
         yield from changer.feed(mixed, decoded.rate_hz)
     yield from changer.finish()
@@ -181,6 +174,15 @@ def _excerpt_samples(request: dict[str, Any], rate_hz: int) -> tuple[int, int | 
     )
 
 
+def _check_length(seconds: float, most_s: float) -> None:
+    """Counts what is taken, not what is passed over: a part of a long song is a short one."""
+    if seconds > most_s:
+        raise Refused(
+            "SONG_TOO_LONG",
+            f"the song is longer than {most_s / 60:g} minutes; choose an excerpt or a shorter song",
+        )
+
+
 def _check_worth(song: SongFile, excerpt: Excerpt, request: dict[str, Any]) -> None:
     if song.bad_packets > song.good_packets:
         raise Refused(
@@ -190,9 +192,11 @@ def _check_worth(song: SongFile, excerpt: Excerpt, request: dict[str, Any]) -> N
         )
     if excerpt.passed == 0:
         if _is_excerpt(request) and song.good_packets:
+            length_s = excerpt.position / (request["rate_hz"] or min(song.rate_hz, _TOP_RATE_HZ))
             raise Refused(
                 "SONG_EXCERPT_EMPTY",
-                "the excerpt lies behind the end of the song; choose an earlier start",
+                f"the excerpt starts at {request['start_s'] or 0:g} s, but the song ends at "
+                f"{length_s:g} s; choose an earlier start",
             )
         raise Refused("SONG_NO_SAMPLES", "the file holds no sound at all; upload another one")
 

@@ -18,18 +18,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from soundsight_kit.errors import Internal, InvalidArgument, ResourceExhausted
+from soundsight_kit.errors import Internal, InvalidArgument
 from soundsight_kit.media.children import (
     ChildFailed,
     ChildLimits,
     ChildStopped,
-    DiskFull,
     Refused,
     ask_child,
 )
 
 _CHILD_MODULE = "soundsight_kit.media._decode"
-_DISK_RETRY_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +108,7 @@ async def canonicalise(
     song's. The destination appears only when it is whole.
 
     Raises InvalidArgument, with the next step and a reason that starts with SONG_, for a file that
-    is no song or beyond the limits; ResourceExhausted when the disk is full.
+    is no song or beyond the limits; DiskFull when there is no room for it.
     """
     start_s, end_s = _checked_excerpt(start_s, end_s)
     part = destination.with_name(destination.name + ".part")
@@ -213,12 +211,6 @@ async def _decode_in_child(
         raise InvalidArgument(
             f"the song could not be decoded: {stopped}; upload a shorter one or another format",
             reason="SONG_TOO_COSTLY",
-        ) from None
-    except DiskFull:
-        raise ResourceExhausted(
-            "the disk is full while decoding; free space and try again",
-            reason="DISK_FULL",
-            retry_after_s=_DISK_RETRY_S,
         ) from None
     except ChildFailed as failed:
         raise Internal(f"the decoder failed: {failed}") from None

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from soundsight_kit.errors import DiskFull
 from soundsight_kit.media.processes import ProcessTimeout, run_limited
 
 Progress = Callable[[int, int], None]
@@ -67,10 +68,6 @@ class ChildStopped(Exception):
 
 class ChildFailed(Exception):
     """The child failed by a fault of ours; the message is the end of its stderr."""
-
-
-class DiskFull(Exception):
-    """The child could not write: no space is left."""
 
 
 async def ask_child(

@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from soundsight_kit.errors import DeadlineExceeded, Internal, ResourceExhausted, SoundsightError
+from soundsight_kit.errors import DeadlineExceeded, DiskFull, Internal, SoundsightError
 from soundsight_kit.media.paths import file_url
 from soundsight_kit.media.processes import Completed, ProcessTimeout, run_limited
 
@@ -23,7 +23,6 @@ PROTOCOLS = "file,pipe"
 _GLOBAL_ARGS = ("-hide_banner", "-nostdin", "-y", "-loglevel", "warning", "-nostats")
 _DISK_FULL = re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE)
 _POSITION = re.compile(r"out_time_us=(\d+)")
-_DISK_FULL_RETRY_S = 60.0
 
 
 @cache
@@ -109,11 +108,7 @@ def command(job: Any | Sequence[str], *, progress: bool = False) -> list[str]:
 def failure(task: str, returncode: int, stderr_tail: str) -> SoundsightError:
     """The error that ffmpeg's end means."""
     if _DISK_FULL.search(stderr_tail):
-        return ResourceExhausted(
-            f"{task}: the disk is full; free space and try again",
-            reason="DISK_FULL",
-            retry_after_s=_DISK_FULL_RETRY_S,
-        )
+        return DiskFull(f"{task}: the disk is full; free space and try again")
     last = " | ".join(stderr_tail.splitlines()[-4:])
     return Internal(f"{task}: ffmpeg ended with {returncode}: {last}")
 
@@ -130,7 +125,7 @@ async def run_ffmpeg(
     """Runs ffmpeg on an ffmpeg-python output stream or a list of arguments.
 
     `progress` receives the output position in seconds. `task` begins error messages. Raises
-    ResourceExhausted when the disk is full, DeadlineExceeded on timeout, and Internal otherwise,
+    DiskFull when the disk is full, DeadlineExceeded on timeout, and Internal otherwise,
     with ffmpeg's last words.
     """
 

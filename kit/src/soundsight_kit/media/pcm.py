@@ -131,24 +131,27 @@ class RateChanger:
 
 
 class Excerpt:
-    """Passes samples `start` up to `end` (None: to the end) and counts them."""
+    """Passes samples `start` up to `end` (None: to the end) and counts them.
+
+    `position` is how many came, `passed` how many of them lay inside.
+    """
 
     def __init__(self, start: int, end: int | None) -> None:
         self._start = start
         self._end = end
-        self._position = 0
+        self.position = 0
         self.passed = 0
 
     @property
     def full(self) -> bool:
         """Whether nothing more will pass."""
-        return self._end is not None and self._position >= self._end
+        return self._end is not None and self.position >= self._end
 
     def take(self, block: Block) -> Block:
         """The part of the block that lies inside."""
-        first = max(0, self._start - self._position)
-        last = len(block) if self._end is None else min(len(block), self._end - self._position)
-        self._position += len(block)
+        first = max(0, self._start - self.position)
+        last = len(block) if self._end is None else min(len(block), self._end - self.position)
+        self.position += len(block)
         inside = block[first : max(first, last)]
         self.passed += len(inside)
         return inside

@@ -71,7 +71,7 @@ async def compose(
     """Makes the composition and stores it; nothing is left in `scratch_dir`, however it ends.
 
     Raises InvalidArgument, FailedPrecondition, NotFound and DataLoss for inputs that are wrong,
-    naming them; ResourceExhausted when the disk is full; Internal when the finished file is not
+    naming them; DiskFull when there is no room; Internal when the finished file is not
     what was asked for.
     """
     order = read_order(request)

@@ -18,22 +18,19 @@ from soundsight_composer.settings import ComposerSettings
 from soundsight_kit.errors import (
     DataLoss,
     DeadlineExceeded,
+    DiskFull,
     FailedPrecondition,
     Internal,
-    ResourceExhausted,
     SoundsightError,
 )
 from soundsight_kit.media.children import (
     ChildFailed,
     ChildLimits,
     ChildStopped,
-    DiskFull,
     Progress,
     Refused,
     ask_child,
 )
-
-_DISK_RETRY_S = 60.0
 
 Blame = Callable[[Refused], SoundsightError]
 
@@ -92,13 +89,9 @@ def workshop(scratch_dir: Path, settings: ComposerSettings) -> Iterator[Workshop
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def disk_full(task: str) -> ResourceExhausted:
+def disk_full(task: str) -> DiskFull:
     """The error for a step that had no room to write."""
-    return ResourceExhausted(
-        f"{task}: the disk is full; free space and try again",
-        reason="DISK_FULL",
-        retry_after_s=_DISK_RETRY_S,
-    )
+    return DiskFull(f"{task}: the disk is full; free space and try again")
 
 
 def input_error(uris: list[str]) -> Blame:

@@ -528,6 +528,7 @@ class SceneStatus(_message.Message):
     ERROR_FIELD_NUMBER: _builtins.int
     CLIP_FIELD_NUMBER: _builtins.int
     REUSED_FIELD_NUMBER: _builtins.int
+    FAILURES_FIELD_NUMBER: _builtins.int
     scene_id: _builtins.str
     """Its id in the storyboard."""
     state: Global___SceneState.ValueType
@@ -546,6 +547,12 @@ class SceneStatus(_message.Message):
     def clip(self) -> _common_pb2.ArtifactRef:
         """The clip; absent before it is done."""
 
+    @_builtins.property
+    def failures(self) -> _containers.RepeatedCompositeFieldContainer[Global___FailedAttempt]:
+        """Attempts that failed, oldest first; kept when a later one succeeds. The
+        latest 10 are kept.
+        """
+
     def __init__(
         self,
         *,
@@ -556,14 +563,49 @@ class SceneStatus(_message.Message):
         error: _status_pb2.Status | None = ...,
         clip: _common_pb2.ArtifactRef | None = ...,
         reused: _builtins.bool = ...,
+        failures: _abc.Iterable[Global___FailedAttempt] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["clip", b"clip", "error", b"error"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "clip", b"clip", "clip_key", b"clip_key", "error", b"error", "reused", b"reused", "scene_id", b"scene_id", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "clip", b"clip", "clip_key", b"clip_key", "error", b"error", "failures", b"failures", "reused", b"reused", "scene_id", b"scene_id", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SceneStatus: _TypeAlias = SceneStatus  # noqa: Y015
+
+@_typing.final
+class FailedAttempt(_message.Message):
+    """An attempt at a stage or a scene that failed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    TIME_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    """Its number among those that failed, from 1."""
+    @_builtins.property
+    def time(self) -> _timestamp_pb2.Timestamp:
+        """When it failed."""
+
+    @_builtins.property
+    def error(self) -> _status_pb2.Status:
+        """Why."""
+
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+        time: _timestamp_pb2.Timestamp | None = ...,
+        error: _status_pb2.Status | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "time", b"time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "number", b"number", "time", b"time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FailedAttempt: _TypeAlias = FailedAttempt  # noqa: Y015
 
 @_typing.final
 class RenderOutputs(_message.Message):
@@ -636,8 +678,14 @@ class StageTiming(_message.Message):
     STATE_FIELD_NUMBER: _builtins.int
     START_TIME_FIELD_NUMBER: _builtins.int
     END_TIME_FIELD_NUMBER: _builtins.int
+    ATTEMPTS_FIELD_NUMBER: _builtins.int
+    FAILURES_FIELD_NUMBER: _builtins.int
     state: Global___RenderState.ValueType
     """The state it belongs to."""
+    attempts: _builtins.int
+    """Times it was tried, a running attempt included. What scenes were tried
+    stands with each scene.
+    """
     @_builtins.property
     def start_time(self) -> _timestamp_pb2.Timestamp:
         """Begin."""
@@ -646,16 +694,24 @@ class StageTiming(_message.Message):
     def end_time(self) -> _timestamp_pb2.Timestamp:
         """End; absent while it runs."""
 
+    @_builtins.property
+    def failures(self) -> _containers.RepeatedCompositeFieldContainer[Global___FailedAttempt]:
+        """Attempts that failed, oldest first; kept when a later one succeeds. The
+        latest 10 are kept. Why a render failed for good is its error.
+        """
+
     def __init__(
         self,
         *,
         state: Global___RenderState.ValueType = ...,
         start_time: _timestamp_pb2.Timestamp | None = ...,
         end_time: _timestamp_pb2.Timestamp | None = ...,
+        attempts: _builtins.int = ...,
+        failures: _abc.Iterable[Global___FailedAttempt] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "start_time", b"start_time", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "end_time", b"end_time", "failures", b"failures", "start_time", b"start_time", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -724,7 +780,9 @@ class StateChange(_message.Message):
 
     @_builtins.property
     def error(self) -> _status_pb2.Status:
-        """Why it failed; absent otherwise."""
+        """Why it failed; absent otherwise. In a change that leaves the render in the
+        stage it was in: why an attempt at that stage failed that is made again.
+        """
 
     def __init__(
         self,
