@@ -62,7 +62,7 @@ test: $(DEV) ## Run the tests of all parts, but the long ones
 
 .PHONY: test-long
 test-long: $(DEV) ## Run the tests that take minutes each
-	$(BIN)/python -m pytest -m long
+	$(BIN)/python -m pytest -m long $(TWO_AT_ONCE)
 
 # A seed repeats a run: make fuzz SEED=42. The tests of `make test` send some of the same.
 .PHONY: fuzz

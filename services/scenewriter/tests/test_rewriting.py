@@ -150,6 +150,17 @@ def test_everything_else_stays(fielded: tuple[Storyboard, Backend]) -> None:
                 assert getattr(after, field.name) == getattr(before, field.name), field.name
 
 
+def test_people_whom_the_treatment_does_not_know_are_left_out(
+    fielded: tuple[Storyboard, Backend],
+) -> None:
+    """A scene that names somebody who is in no cast is rewritten without them."""
+    storyboard, backend = fielded
+    scene = storyboard.scenes[NUMBER]
+    scene.cast_ids.append("stranger")
+    after, _ = rewrite_scene(storyboard, scene, "closer", backend, 1)
+    assert after.description
+
+
 def test_a_sparse_scene_can_be_rewritten() -> None:
     """A scene of somebody else's making, with hardly a field set, is handled."""
     storyboard = Storyboard(frames=24, frame_rate=common_pb2.FrameRate(num=24, den=1))

@@ -48,7 +48,8 @@ class LoudnessMeter:
         self._pending = np.zeros((channels, 0))
         self._powers: list[Floats] = []
         self._peak = 0.0
-        self._edge = np.zeros((channels, 0), dtype=np.float32)
+        # Silence before and after a song, so that its first and last samples have neighbours too.
+        self._edge = np.zeros((channels, 2 * _TRUE_PEAK_TAIL), dtype=np.float32)
 
     def push(self, block: Floats) -> None:
         """Takes the next samples (channels, n)."""
@@ -69,6 +70,7 @@ class LoudnessMeter:
             # A last, incomplete hop counts as if silence followed.
             power = np.sum(self._pending**2, axis=1) / self._hop
             self._powers.append(np.asarray([self._weights @ power]))
+        self._watch_peak(np.zeros((len(self._weights), 2 * _TRUE_PEAK_TAIL)))
         powers = np.concatenate(self._powers) if self._powers else np.zeros(0)
         momentary = _windows(powers, _MOMENTARY_HOPS)
         short_term = _windows(powers, _SHORT_TERM_HOPS)
@@ -82,9 +84,12 @@ class LoudnessMeter:
         )
 
     def _watch_peak(self, block: Floats) -> None:
-        """True peak by fourfold oversampling, where a peak can be at all."""
+        """True peak by fourfold oversampling, where a peak can be at all.
+
+        What lies at a block's end is looked at with the next block, when its neighbours are known.
+        """
         samples = np.concatenate([self._edge, block], axis=1)
-        self._edge = samples[:, -_TRUE_PEAK_TAIL:]
+        self._edge = samples[:, -2 * _TRUE_PEAK_TAIL :]
         sample_peak = float(np.abs(samples).max(initial=0.0))
         self._peak = max(self._peak, sample_peak)
         # Between samples a sound rises by some decibels, never by 6: quieter blocks need no look.
@@ -92,7 +97,8 @@ class LoudnessMeter:
             return
         for channel in samples:
             finer = scipy.signal.resample_poly(channel, _OVERSAMPLING, 1)
-            self._peak = max(self._peak, float(np.abs(finer).max(initial=0.0)))
+            known = finer[_TRUE_PEAK_TAIL * _OVERSAMPLING : -_TRUE_PEAK_TAIL * _OVERSAMPLING]
+            self._peak = max(self._peak, float(np.abs(known).max(initial=0.0)))
 
 
 def k_weighting(sample_rate_hz: int) -> Floats:

@@ -57,7 +57,13 @@ def rewrite_scene(
     staging = _restaged(old, wish, moved or old.place)
     describer = Describer(tables, dice.child("words"), drawn_only=not backend.reads_words)
     describer.remember(other.description for other in storyboard.scenes)
-    words = Words(scene.shot.subject, scene.shot.action, "", "", tuple(scene.cast_ids))
+    treatment = storyboard.treatment
+    cast = {
+        member.id: CastMember(member.id, member.name, member.look, member.wardrobe)
+        for member in treatment.cast
+    }
+    known = tuple(member for member in scene.cast_ids if member in cast)
+    words = Words(scene.shot.subject, scene.shot.action, "", "", known)
     if moved is not None or not note or not words.subject:
         words = replace(describer.shot(staging), cast_ids=())
     else:
@@ -70,16 +76,12 @@ def rewrite_scene(
     _write(rewritten, scene, staging, old, words)
     rewritten.place_id = "" if moved is not None else scene.place_id
     rewritten.seed = dice.child("noise").seed63()
-    treatment = storyboard.treatment
     rewritten.shot.prompt = compose_prompt(
         staging,
         words,
         look=treatment.look,
         period=treatment.period,
-        cast={
-            member.id: CastMember(member.id, member.name, member.look, member.wardrobe)
-            for member in treatment.cast
-        },
+        cast=cast,
         backend=backend,
         tables=tables,
     )
