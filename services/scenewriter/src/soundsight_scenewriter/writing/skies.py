@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from soundsight_scenewriter.song import Song
+from soundsight_scenewriter.song import Floats, Song
 from soundsight_scenewriter.writing.film import Place
 from soundsight_scenewriter.writing.places import Strand
 from soundsight_scenewriter.writing.vocabulary import TIMES, WEATHERS, Concept, World
@@ -24,6 +24,10 @@ _FITTING = 0.5
 # How light an hour is, in order; how much the mere passing of time counts beside the mood.
 _LIGHT = {"night": 0, "dusk": 1, "dawn": 2, "golden_hour": 3, "day": 4}
 _PASSING = 0.4
+# Where valence runs against arousal, the light goes with what is heard more surely.
+_AROUSAL = 1.25
+# Acts whose moods differ by less than this feel the same.
+_LEAST_DEVIATION = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +111,13 @@ def _hours_by_mood(
     that says when. Where moods hardly differ, time passes as it does in life.
     """
     count = len(grouped)
-    moods = [
-        _mean(song, parts, act, "valence") + _mean(song, parts, act, "arousal") for act in grouped
-    ]
-    spread = max(moods) - min(moods) or 1.0
+    moods = _standing([_mean(song, parts, act, "valence") for act in grouped])
+    moods += _AROUSAL * _standing([_mean(song, parts, act, "arousal") for act in grouped])
+    spread = float(np.ptp(moods)) or 1.0
     light = [_LIGHT[hour] for hour in concept.clock]
     way = 1.0 if light[-1] >= light[0] else -1.0
     scores = [
-        (mood - min(moods)) / spread + _PASSING * way * index / max(1, count - 1)
+        float(mood - moods.min()) / spread + _PASSING * way * index / max(1, count - 1)
         for index, mood in enumerate(moods)
     ]
     by_score = sorted(range(count), key=lambda index: scores[index])
@@ -125,6 +128,13 @@ def _hours_by_mood(
         at = by_light[min(len(light) - 1, int((rank + 0.5) / count * len(light)))]
         hours[index] = (at + 0.5) / len(light)
     return hours
+
+
+def _standing(values: Sequence[float]) -> Floats:
+    """Each value as standard deviations above the mean, so that what varies little counts too."""
+    standing = np.asarray(values) - np.mean(values)
+    deviation = float(standing.std())
+    return standing / deviation if deviation > _LEAST_DEVIATION else np.zeros(len(values))
 
 
 def _mean(song: Song, parts: Sequence[Strand], act: Sequence[int], name: str) -> float:
