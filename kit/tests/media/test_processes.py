@@ -125,14 +125,14 @@ async def test_cpu_time_is_bounded() -> None:
 
 
 async def test_a_full_disk_is_told_as_that(tmp_path: Path) -> None:
-    """ffmpeg without room to write gives an error that says so and when to try again."""
+    """ffmpeg without room to write gives an error that says so; waiting would not help."""
     full = tmp_path / "full.wav"
     full.symlink_to("/dev/full")
     arguments = ["-f", "lavfi", "-i", "sine=duration=20", "-f", "wav", str(full)]
     with pytest.raises(ResourceExhausted) as error:
         await run_ffmpeg(arguments, timeout_s=30, task="the sound")
     assert error.value.reason == "DISK_FULL"
-    assert error.value.retry_after_s is None  # a person has to make room
+    assert error.value.retry_after_s is None
 
 
 async def test_ffmpeg_failures_carry_its_last_words(tmp_path: Path) -> None:
