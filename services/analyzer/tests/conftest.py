@@ -17,13 +17,13 @@ from soundsight.analyzer.v1.analyzer_pb2_grpc import (
     AnalyzerServiceStub,
     add_AnalyzerServiceServicer_to_server,
 )
-from soundsight_analyzer.harmonic import chroma
+from soundsight_analyzer.harmony.chroma import chroma
 from soundsight_analyzer.info import describe
-from soundsight_analyzer.rhythm import Rhythm, hear_rhythm
+from soundsight_analyzer.rhythm.degara import degara
+from soundsight_analyzer.rhythm.tracking import Rhythm, hear_rhythm
 from soundsight_analyzer.service import AnalyzerServicer
 from soundsight_analyzer.settings import AnalyzerSettings
 from soundsight_analyzer.spectra import Frames, analyse_frames
-from soundsight_analyzer.trackers import degara
 from soundsight_kit.artifacts import ArtifactStore
 from soundsight_kit.channels import open_channel
 from soundsight_kit.server import ServiceBinding

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from soundsight_analyzer.curves import HOP_S, MOST_VALUES, curve_step, draw_curves
+from soundsight_analyzer.dynamics.curves import HOP_S, MOST_VALUES, curve_step, draw_curves
 from soundsight_analyzer.spectra import FRAME_HOP_S, RATE_HZ, analyse_frames
 
 if TYPE_CHECKING:

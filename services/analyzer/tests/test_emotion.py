@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from soundsight_analyzer.emotion import feel
+from soundsight_analyzer.harmony.key import Key
+from soundsight_analyzer.meaning.emotion import feel
+from soundsight_analyzer.meaning.tags import PATCH_S, TAGGERS, TagWindows
 from soundsight_analyzer.spectra import RATE_HZ, analyse_frames
-from soundsight_analyzer.tags import PATCH_S, TAGGERS, TagWindows
-from soundsight_analyzer.tonality import Key
 
 if TYPE_CHECKING:
     from services.analyzer.tests.conftest import KnownSong, Samples

@@ -11,7 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from soundsight_analyzer.loudness import SILENCE_DBTP, SILENCE_LUFS, Loudness, LoudnessMeter
+from soundsight_analyzer.dynamics.loudness import (
+    SILENCE_DBTP,
+    SILENCE_LUFS,
+    Loudness,
+    LoudnessMeter,
+)
 from soundsight_analyzer.quiet import essentia_standard
 
 RATE_HZ = 48_000

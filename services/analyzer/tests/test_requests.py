@@ -20,8 +20,8 @@ from soundsight.common.v1.common_pb2 import ArtifactRef
 from soundsight_analyzer.frames import Request
 from soundsight_analyzer.listening import ALL_FEATURES, Feature, Options
 from soundsight_analyzer.requests import DEFAULT_MAX_TAGS, check_request, job_key
+from soundsight_analyzer.rhythm.tempo import DEFAULT_BOUNDS_BPM
 from soundsight_analyzer.song import SongFile
-from soundsight_analyzer.tempo import DEFAULT_BOUNDS_BPM
 from soundsight_kit.errors import InvalidArgument, Unimplemented
 
 SONG = ArtifactRef(uri="file:///store/projects/p/song.flac", sha256="ab" * 32)

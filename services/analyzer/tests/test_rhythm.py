@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from soundsight_analyzer.bars import PLACES, GridEvidence, follow_bars
-from soundsight_analyzer.beatalign import align_beats
-from soundsight_analyzer.beattrack import track_beats
-from soundsight_analyzer.harmonic import chroma
+from soundsight_analyzer.harmony.chroma import chroma
 from soundsight_analyzer.onsets import FINE_HOP_S
-from soundsight_analyzer.rhythm import Rhythm, hear_rhythm
+from soundsight_analyzer.rhythm.bars import PLACES, GridEvidence, follow_bars
+from soundsight_analyzer.rhythm.beatalign import align_beats
+from soundsight_analyzer.rhythm.beattrack import track_beats
+from soundsight_analyzer.rhythm.tracking import Rhythm, hear_rhythm
 from soundsight_analyzer.spectra import RATE_HZ, analyse_frames
 
 if TYPE_CHECKING:

@@ -10,14 +10,14 @@ import mir_eval
 import numpy as np
 import pytest
 
-from soundsight_analyzer.barfeatures import MOST_UNITS, unit_edges
-from soundsight_analyzer.boundaries import divide
-from soundsight_analyzer.curves import draw_curves
-from soundsight_analyzer.functions import Function, guess_functions
-from soundsight_analyzer.harmonic import chroma
-from soundsight_analyzer.rhythm import NO_RHYTHM
+from soundsight_analyzer.dynamics.curves import draw_curves
+from soundsight_analyzer.form.barfeatures import MOST_UNITS, unit_edges
+from soundsight_analyzer.form.boundaries import divide
+from soundsight_analyzer.form.functions import Function, guess_functions
+from soundsight_analyzer.form.sections import Section, hear_form, label_name
+from soundsight_analyzer.harmony.chroma import chroma
+from soundsight_analyzer.rhythm.tracking import NO_RHYTHM
 from soundsight_analyzer.spectra import RATE_HZ, analyse_frames
-from soundsight_analyzer.structure import Section, hear_form, label_name
 
 if TYPE_CHECKING:
     from services.analyzer.tests.conftest import KnownSong, Samples

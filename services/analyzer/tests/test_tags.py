@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from soundsight_analyzer.labels import MSD_LABELS, MTT_LABELS, group_of
-from soundsight_analyzer.spectra import RATE_HZ
-from soundsight_analyzer.tags import (
+from soundsight_analyzer.meaning.labels import MSD_LABELS, MTT_LABELS, group_of
+from soundsight_analyzer.meaning.tags import (
     MODEL_RATE_HZ,
     PATCH_FRAMES,
     PATCH_S,
@@ -24,6 +23,7 @@ from soundsight_analyzer.tags import (
     mel_spectrogram,
     run_network,
 )
+from soundsight_analyzer.spectra import RATE_HZ
 
 if TYPE_CHECKING:
     from services.analyzer.tests.conftest import KnownSong, Samples

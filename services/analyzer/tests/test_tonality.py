@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from soundsight_analyzer.harmonic import CHROMA_HOP_S, chroma, harmonic_change
+from soundsight_analyzer.harmony.chroma import CHROMA_HOP_S, chroma, harmonic_change
+from soundsight_analyzer.harmony.key import hear_key
 from soundsight_analyzer.spectra import RATE_HZ
-from soundsight_analyzer.tonality import hear_key
 
 if TYPE_CHECKING:
     from services.analyzer.tests.conftest import KnownSong, Samples

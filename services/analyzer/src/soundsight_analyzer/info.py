@@ -8,8 +8,8 @@ from importlib.resources import files
 
 from soundsight.common.v1.implementation_pb2 import GetInfoResponse, Limits, Model
 from soundsight_analyzer.listening import Feature
+from soundsight_analyzer.meaning.tags import TAGGERS
 from soundsight_analyzer.settings import AnalyzerSettings
-from soundsight_analyzer.tags import TAGGERS
 from soundsight_kit.fingerprint import source_fingerprint
 from soundsight_kit.info import implementation_info
 

@@ -7,20 +7,20 @@ from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
 
-from soundsight_analyzer import curves, emotion, functions, harmonic, rhythm, structure, tags
-from soundsight_analyzer import tempo as tempo_module
 from soundsight_analyzer.arrays import Floats
-from soundsight_analyzer.curves import Curves
-from soundsight_analyzer.emotion import EmotionOverTime
-from soundsight_analyzer.functions import FunctionGuess
-from soundsight_analyzer.loudness import Loudness
-from soundsight_analyzer.rhythm import Rhythm
+from soundsight_analyzer.dynamics.curves import Curves, draw_curves
+from soundsight_analyzer.dynamics.loudness import Loudness
+from soundsight_analyzer.form.functions import FunctionGuess, guess_functions
+from soundsight_analyzer.form.sections import Section, hear_form
+from soundsight_analyzer.harmony.chroma import chroma
+from soundsight_analyzer.harmony.key import Key, hear_key
+from soundsight_analyzer.meaning.emotion import EmotionOverTime, feel
+from soundsight_analyzer.meaning.tags import TagWindows, hear_tags
+from soundsight_analyzer.rhythm.degara import degara
+from soundsight_analyzer.rhythm.tempo import DEFAULT_BOUNDS_BPM
+from soundsight_analyzer.rhythm.tracking import Rhythm, hear_rhythm
 from soundsight_analyzer.song import SongFile, read_song
 from soundsight_analyzer.spectra import RATE_HZ, Frames, analyse_frames
-from soundsight_analyzer.structure import Section
-from soundsight_analyzer.tags import TagWindows
-from soundsight_analyzer.tonality import Key, hear_key
-from soundsight_analyzer.trackers import degara
 
 
 class Feature(Enum):
@@ -44,7 +44,7 @@ class Options:
     """How to listen."""
 
     features: frozenset[Feature] = ALL_FEATURES
-    tempo_bounds_bpm: tuple[float, float] = tempo_module.DEFAULT_BOUNDS_BPM
+    tempo_bounds_bpm: tuple[float, float] = DEFAULT_BOUNDS_BPM
     max_tags: int = 12
 
 
@@ -105,7 +105,7 @@ class _Ear:
     @cached_property
     def rhythm(self) -> Rhythm:
         self._report("rhythm", 0, 1)
-        heard = rhythm.hear_rhythm(
+        heard = hear_rhythm(
             self._mono,
             self.frames,
             self._chroma,
@@ -125,22 +125,20 @@ class _Ear:
     @cached_property
     def curves(self) -> Curves:
         self._report("dynamics", 0, 1)
-        drawn = curves.draw_curves(self.frames)
+        drawn = draw_curves(self.frames)
         self._report("dynamics", 1, 1)
         return drawn
 
     @cached_property
     def tags(self) -> TagWindows | None:
         self._report("tags", 0, 1)
-        return tags.hear_tags(
-            self._mono, RATE_HZ, lambda done, total: self._report("tags", done, total)
-        )
+        return hear_tags(self._mono, RATE_HZ, lambda done, total: self._report("tags", done, total))
 
     @cached_property
     def sections(self) -> tuple[Section, ...]:
         heard = self.rhythm
         self._report("structure", 0, 1)
-        found = structure.hear_form(self.frames, self._chroma, heard, self._duration_s)
+        found = hear_form(self.frames, self._chroma, heard, self._duration_s)
         self._report("structure", 1, 1)
         return found
 
@@ -150,13 +148,13 @@ class _Ear:
 
     @cached_property
     def section_functions(self) -> tuple[FunctionGuess, ...]:
-        return functions.guess_functions(self.sections, self.section_energies)
+        return guess_functions(self.sections, self.section_energies)
 
     @cached_property
     def emotion(self) -> EmotionOverTime:
         key, heard = self.key, self.tags
         self._report("emotion", 0, 1)
-        felt = emotion.feel(self.frames, heard, key)
+        felt = feel(self.frames, heard, key)
         self._report("emotion", 1, 1)
         return felt
 
@@ -178,7 +176,7 @@ class _Ear:
 
     @cached_property
     def _chroma(self) -> Floats:
-        return harmonic.chroma(self._mono)
+        return chroma(self._mono)
 
     @property
     def _duration_s(self) -> float:

@@ -10,7 +10,7 @@ import re
 from soundsight.analyzer.v1.analyzer_pb2 import AnalyzeOptions, AnalyzeRequest
 from soundsight.analyzer.v1.analyzer_pb2 import Feature as PbFeature
 from soundsight_analyzer.listening import ALL_FEATURES, Feature, Options
-from soundsight_analyzer.tempo import DEFAULT_BOUNDS_BPM
+from soundsight_analyzer.rhythm.tempo import DEFAULT_BOUNDS_BPM
 from soundsight_kit.errors import InvalidArgument, Unimplemented
 
 DEFAULT_MAX_TAGS = 12

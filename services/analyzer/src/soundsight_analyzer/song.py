@@ -16,7 +16,7 @@ import numpy as np
 import soxr
 
 from soundsight_analyzer.arrays import Floats
-from soundsight_analyzer.loudness import Loudness, LoudnessMeter
+from soundsight_analyzer.dynamics.loudness import Loudness, LoudnessMeter
 from soundsight_analyzer.spectra import RATE_HZ
 
 _FULL_SCALE = {"s16": 32768.0, "s32": 2147483648.0}

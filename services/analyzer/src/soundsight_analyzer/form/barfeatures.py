@@ -13,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 
 from soundsight_analyzer.arrays import Floats
-from soundsight_analyzer.harmonic import CHROMA_HOP_S
+from soundsight_analyzer.harmony.chroma import CHROMA_HOP_S
 from soundsight_analyzer.onsets import band_onsets
 from soundsight_analyzer.spectra import FRAME_HOP_S, Frames
 

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.ndimage
 
-from soundsight_analyzer import bars, tempo
 from soundsight_analyzer.arrays import Flags, Floats, Ints
-from soundsight_analyzer.beatalign import align_beats
-from soundsight_analyzer.beattrack import track_half_beats
-from soundsight_analyzer.harmonic import harmonic_change
+from soundsight_analyzer.harmony.chroma import harmonic_change
 from soundsight_analyzer.onsets import HIGH_MID, LOW, band_onsets, fine_onsets, onset_strength
+from soundsight_analyzer.rhythm import bars, tempo
+from soundsight_analyzer.rhythm.beatalign import align_beats
+from soundsight_analyzer.rhythm.beattrack import track_half_beats
 from soundsight_analyzer.spectra import FRAME_HOP_S, Frames
 
 _NO_PULSE_CLARITY = 0.05

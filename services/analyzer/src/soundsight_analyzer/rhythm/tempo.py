@@ -12,7 +12,7 @@ import numpy as np
 import scipy.ndimage
 
 from soundsight_analyzer.arrays import Floats
-from soundsight_analyzer.beattrack import track_beats
+from soundsight_analyzer.rhythm.beattrack import track_beats
 from soundsight_analyzer.spectra import FRAME_HOP_S
 
 DEFAULT_BOUNDS_BPM = (50.0, 215.0)

@@ -18,7 +18,7 @@ import scipy.fft
 import soxr
 
 from soundsight_analyzer.arrays import Floats
-from soundsight_analyzer.labels import MSD_LABELS, MTT_LABELS
+from soundsight_analyzer.meaning.labels import MSD_LABELS, MTT_LABELS
 from soundsight_analyzer.quiet import essentia_standard
 
 MODEL_RATE_HZ = 16_000

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from soundsight_analyzer.structure import Section
+from soundsight_analyzer.form.sections import Section
 
 SOURCE = "soundsight.form-rules"
 _END_SHARE = 0.2

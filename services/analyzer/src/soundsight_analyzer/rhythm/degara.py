@@ -9,7 +9,7 @@ import numpy as np
 
 from soundsight_analyzer.arrays import Floats
 from soundsight_analyzer.quiet import essentia_standard
-from soundsight_analyzer.rhythm import OtherTracker
+from soundsight_analyzer.rhythm.tracking import OtherTracker
 from soundsight_analyzer.spectra import RATE_HZ
 
 SOURCE = "essentia.BeatTrackerDegara"

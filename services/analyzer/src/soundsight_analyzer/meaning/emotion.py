@@ -14,10 +14,10 @@ import numpy as np
 import scipy.ndimage
 
 from soundsight_analyzer.arrays import Floats
+from soundsight_analyzer.harmony.key import Key
+from soundsight_analyzer.meaning.tags import PATCH_S, TAGGERS, Tagger, TagWindows
 from soundsight_analyzer.onsets import band_onsets
 from soundsight_analyzer.spectra import FRAME_HOP_S, Frames
-from soundsight_analyzer.tags import PATCH_S, TAGGERS, Tagger, TagWindows
-from soundsight_analyzer.tonality import Key
 
 SOURCE = "soundsight.circumplex(musicnn,loudness,onsets,brightness,mode)"
 VALENCE_CONFIDENCE = 0.35

@@ -14,9 +14,9 @@ import scipy.cluster.hierarchy
 import scipy.spatial.distance
 
 from soundsight_analyzer.arrays import Floats, Ints
-from soundsight_analyzer.barfeatures import BarFeatures, bar_features, unit_edges
-from soundsight_analyzer.boundaries import divide, novelty
-from soundsight_analyzer.rhythm import Rhythm
+from soundsight_analyzer.form.barfeatures import BarFeatures, bar_features, unit_edges
+from soundsight_analyzer.form.boundaries import divide, novelty
+from soundsight_analyzer.rhythm.tracking import Rhythm
 from soundsight_analyzer.spectra import Frames
 
 SOURCE = "soundsight.bar-form"

@@ -1,0 +1,1 @@
+"""Loudness, curves and events."""

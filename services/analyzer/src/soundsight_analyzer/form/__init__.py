@@ -1,0 +1,1 @@
+"""Sections: where they begin, which are alike, what they do."""

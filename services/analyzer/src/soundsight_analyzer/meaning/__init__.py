@@ -1,0 +1,1 @@
+"""Words for what is heard: tags, emotion, voice, instruments."""

@@ -1,0 +1,1 @@
+"""Pulse: tempo, beats, downbeats, metre."""
