@@ -178,11 +178,17 @@ class Supervisor:
                     services = self._services(sockets)
                     try:
                         await self._run(services, lock)
+                    except SuiteError as error:
+                        # Commands read the log's last line as soon as the record is gone, and the
+                        # line that this process ends with comes later.
+                        if self._until_idle:
+                            print(f"soundsight: {error}", flush=True)
+                        raise
                     finally:
                         self._state.forget_record()
                         for service in reversed(services):
                             await service.stop()
-                self._empty_scratch()
+                        self._empty_scratch()
 
     @contextlib.asynccontextmanager
     async def _alone(self) -> AsyncIterator[int]:
