@@ -8,7 +8,17 @@ data and every function here is pure: the same description gives the same sample
 from songsmith.first_light import first_light
 from songsmith.invention import DEFAULT_FORM, compose
 from songsmith.rendering import render
-from songsmith.score import SAMPLE_RATE_HZ, Section, Song, TempoMark, Truth, truth_of
+from songsmith.score import (
+    SAMPLE_RATE_HZ,
+    Feel,
+    Finish,
+    KeyMark,
+    Section,
+    Song,
+    TempoMark,
+    Truth,
+    truth_of,
+)
 from songsmith.theory import Chord, Key, Metre
 from songsmith.timbres import TIMBRES
 
@@ -17,7 +27,10 @@ __all__ = [
     "SAMPLE_RATE_HZ",
     "TIMBRES",
     "Chord",
+    "Feel",
+    "Finish",
     "Key",
+    "KeyMark",
     "Metre",
     "Section",
     "Song",

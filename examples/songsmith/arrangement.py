@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from songsmith.drumming import play_drums
+from songsmith.drummers import DRUMMERS
 from songsmith.form import FULL, GROOVE, Bar, bars_of, sections_of
 from songsmith.material import Strophe
 from songsmith.players import (
@@ -14,9 +14,11 @@ from songsmith.players import (
     play_bass,
     play_melody,
     play_pad,
+    play_riff,
     play_stabs,
+    play_walking_bass,
 )
-from songsmith.score import Note, Part, Song, TempoMark
+from songsmith.score import Feel, Finish, KeyMark, Note, Part, Song, TempoMark
 from songsmith.theory import Key, Metre
 from songsmith.timbres import Timbre
 
@@ -39,6 +41,9 @@ def arrange(
     seed: int,
     lead_in_s: float = 0.0,
     tail_s: float = 1.5,
+    later_keys: tuple[KeyMark, ...] = (),
+    feel: Feel | None = None,
+    finish: Finish | None = None,
 ) -> Song:
     """Arrange a form of (function, bars) with one strophe for each function.
 
@@ -46,15 +51,18 @@ def arrange(
     """
     rng = np.random.default_rng([seed, 1])
     sections = sections_of(form)
-    bars = bars_of(sections, strophes, key, metre)
+    bars = bars_of(sections, strophes, key, metre, later_keys)
+    bass = play_walking_bass if timbre.walking_bass else play_bass
     parts = [
         Part("pad", timbre.pad, tuple(play_pad(bars))),
         Part("stabs", timbre.stabs, tuple(play_stabs(bars, metre))),
         Part("arpeggio", timbre.arpeggio, tuple(play_arpeggio(bars, metre))),
-        Part("bass", timbre.bass, tuple(play_bass(bars, metre, key))),
-        *lead_parts(tuple(play_melody(bars, strophes, key)), timbre),
+        Part("bass", timbre.bass, tuple(bass(bars, metre))),
+        *lead_parts(tuple(play_melody(bars, strophes)), timbre),
+        Part("riff", timbre.riff, tuple(play_riff(bars, metre, timbre.riffs))),
     ]
-    hits = [hit for bar in bars for hit in play_drums(bar, metre)]
+    parts = [part for part in parts if part.instrument]
+    hits = [hit for bar in bars for hit in DRUMMERS[timbre.drummer](bar, metre)]
     hits.sort(key=lambda hit: (hit.step, hit.drum))
 
     def played(velocity: float, step: int) -> float:
@@ -85,6 +93,9 @@ def arrange(
         seed=seed,
         lead_in_s=lead_in_s,
         tail_s=tail_s,
+        later_keys=later_keys,
+        feel=feel or Feel(),
+        finish=finish or Finish(),
     )
 
 

@@ -96,6 +96,37 @@ def crash(rng: np.random.Generator) -> Signal:
     return add(ringing, 0.3, panned(metal(2.6, 0.5), -0.2))
 
 
+def beater_kick(rng: np.random.Generator) -> Signal:
+    """A tight metal kick: much click, little body, as fast feet need it."""
+    body = panned(sweep(0.14, 150.0, 58.0, 0.012, 0.045), 0.0) * 1.2
+    click = burst(0.02, 0.004, 3000.0, rng)
+    return add(body, 0.9, click)
+
+
+def tight_snare(rng: np.random.Generator) -> Signal:
+    """A high, dry snare that does not cover the next stroke."""
+    wires = low_pass(burst(0.16, 0.045, 1500.0, rng), 9500.0)
+    body = panned(sweep(0.12, 320.0, 225.0, 0.01, 0.04), 0.0)
+    return add(wires, 0.9, body)
+
+
+def ride(rng: np.random.Generator) -> Signal:
+    """A stick on a large cymbal: a ping over a long shimmer."""
+    shimmer = burst(0.9, 0.3, 5000.0, rng) * 0.35
+    return add(shimmer, 0.7, panned(metal(0.5, 0.12), 0.35))
+
+
+def china(rng: np.random.Generator) -> Signal:
+    """A trashy cymbal that dies soon."""
+    trash = burst(1.0, 0.22, 2600.0, rng)
+    return add(trash, 0.25, panned(metal(0.8, 0.15), 0.5))
+
+
+def brush(rng: np.random.Generator) -> Signal:
+    """Wire brushes that slap the snare."""
+    return low_pass(burst(0.16, 0.04, 1500.0, rng), 7000.0)
+
+
 def tom(from_hz: float, to_hz: float, position: float) -> Callable[[np.random.Generator], Signal]:
     """A tom tuned to fall from one pitch to another, at a place in the stereo field."""
 
@@ -125,6 +156,11 @@ DRUMS: dict[str, Callable[[np.random.Generator], Signal]] = {
     "hat": hat,
     "open_hat": open_hat,
     "crash": crash,
+    "beater_kick": beater_kick,
+    "tight_snare": tight_snare,
+    "ride": ride,
+    "china": china,
+    "brush": brush,
     "high_tom": tom(260.0, 170.0, -0.4),
     "mid_tom": tom(210.0, 130.0, 0.0),
     "low_tom": tom(170.0, 92.0, 0.4),

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from string import ascii_uppercase
 
 from songsmith.material import Strophe
-from songsmith.score import Section, TimedChord
+from songsmith.score import KeyMark, Section, TimedChord
 from songsmith.theory import Key, Metre, chord_in_key
 
 # Intensity at the first and at the last bar of a section.
@@ -48,6 +48,7 @@ class Bar:
     intensity: float
     rise: float
     chords: tuple[TimedChord, ...]
+    key: Key
     final: bool
 
     @property
@@ -74,7 +75,11 @@ def sections_of(form: Sequence[tuple[str, int]]) -> tuple[Section, ...]:
 
 
 def bars_of(
-    sections: Sequence[Section], strophes: Mapping[str, Strophe], key: Key, metre: Metre
+    sections: Sequence[Section],
+    strophes: Mapping[str, Strophe],
+    key: Key,
+    metre: Metre,
+    later_keys: Sequence[KeyMark] = (),
 ) -> tuple[Bar, ...]:
     """Lay the sections out bar by bar, with the strophe of each function."""
     repetitions: Counter[str] = Counter()
@@ -86,7 +91,9 @@ def bars_of(
             bars[-1] = replace(bars[-1], rise=first - bars[-1].intensity)
         progression = strophes[section.function].progression
         for index in range(section.bars):
-            first_step = (section.first_bar + index) * metre.steps_per_bar
+            number = section.first_bar + index
+            first_step = number * metre.steps_per_bar
+            here = next((mark.key for mark in reversed(later_keys) if mark.bar <= number), key)
             numerals = progression[index % len(progression)].split()
             bars.append(
                 Bar(
@@ -96,7 +103,8 @@ def bars_of(
                     repetition=repetitions[section.label],
                     intensity=first + (last - first) * index / max(1, section.bars - 1),
                     rise=0.0,
-                    chords=chords_of(numerals, first_step, key, metre),
+                    chords=chords_of(numerals, first_step, here, metre),
+                    key=here,
                     final=False,
                 )
             )

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from songsmith.score import SAMPLE_RATE_HZ
-from songsmith.signals import Signal, decay, gate, panned, saw, seconds
+from songsmith.signals import Signal, decay, gate, high_pass, low_pass, panned, saw, seconds
 
 Instrument = Callable[[float, int, float, np.random.Generator], Signal]
 """(pitch in Hz, samples held, brightness 0 to 1, randomness) -> stereo (n, 2), n >= held."""
@@ -168,6 +168,74 @@ def sub_bass(hz: float, held: int, brightness: float, rng: np.random.Generator) 
     return panned((0.7 * mono).astype(np.float32) * gate(samples, held, release_s=0.08), 0.0)
 
 
+def piano(hz: float, held: int, brightness: float, rng: np.random.Generator) -> Signal:
+    """Stiff strings whose partials are stretched and die in two stages, after a knock."""
+    samples = held + round(0.25 * SAMPLE_RATE_HZ)
+    time_s = seconds(samples).astype(np.float32)
+    partials = min(12, int(0.4 * SAMPLE_RATE_HZ / hz))
+    sides = [np.zeros(samples, dtype=np.float32) for _ in range(2)]
+    for order in range(1, partials + 1):
+        strength = np.sin(np.pi * order / 8) / order ** (1.6 - 0.6 * brightness)
+        stretched_hz = hz * order * np.sqrt(1.0 + 4e-4 * order**2)
+        loss = (0.6 + hz / 700.0) * (1.0 + 0.25 * order)
+        fading = 0.75 * np.exp(-3.0 * loss * time_s) + 0.25 * np.exp(-0.6 * loss * time_s)
+        for side, cents in zip(sides, (-0.8, 0.8), strict=True):
+            phase = np.float32(TAU * stretched_hz * 2.0 ** (cents / 1200)) * time_s
+            side += (np.float32(strength) * np.sin(phase) * fading).astype(np.float32)
+    knock = 0.06 * rng.standard_normal(samples) * np.exp(-time_s / 0.008)
+    stereo = np.stack(sides, axis=1) + knock[:, np.newaxis].astype(np.float32)
+    return stereo * gate(samples, held, release_s=0.25)[:, np.newaxis]
+
+
+def strings(hz: float, held: int, brightness: float, rng: np.random.Generator) -> Signal:
+    """A section of bowed strings: six saws, each with a vibrato of its own, that swell at first."""
+    samples = held + round(0.3 * SAMPLE_RATE_HZ)
+    time_s = seconds(samples)
+    stereo = np.zeros((samples, 2), dtype=np.float32)
+    for position in np.linspace(-0.8, 0.8, 6):
+        cents, rate_hz = 5.0 * rng.standard_normal(), 4.5 + 1.5 * rng.random()
+        depth = 0.003 * np.clip(time_s / 0.4, 0.0, 1.0)
+        swayed = time_s - depth / (TAU * rate_hz) * np.cos(TAU * (rate_hz * time_s + rng.random()))
+        phase = hz * 2.0 ** (cents / 1200) * swayed + rng.random()
+        stereo += panned(saw(hz, phase, 900.0 + 3500.0 * brightness), float(position))
+    swelling = np.minimum(1.0, 0.15 + time_s / 0.08).astype(np.float32)
+    level = swelling * gate(samples, held, release_s=0.3)
+    return 0.45 * stereo * level[:, np.newaxis]
+
+
+def distorted_guitar(hz: float, held: int, brightness: float, rng: np.random.Generator) -> Signal:
+    """A power chord through an overdriven amplifier and its loudspeaker, played twice.
+
+    Below a brightness of 0.45 the palm mutes the strings.
+    """
+    muted = brightness < 0.45
+    samples = held + round(0.04 * SAMPLE_RATE_HZ)
+    time_s = seconds(samples)
+    ringing = decay(samples, 0.07 if muted else 1.2)
+    pick = 1.0 + 1.5 * decay(samples, 0.006)
+    stereo = np.zeros((samples, 2), dtype=np.float32)
+    for side in (-0.9, 0.9):
+        chord = np.zeros(samples, dtype=np.float32)
+        for ratio, level in ((1.0, 1.0), (1.5, 0.8), (2.0, 0.6)):
+            cents = 3.0 * rng.standard_normal()
+            phase = hz * ratio * 2.0 ** (cents / 1200) * time_s + rng.random()
+            chord += np.float32(level) * saw(hz * ratio, phase, 1200.0 if muted else 3000.0)
+        driven = np.tanh(5.0 * chord * ringing * pick).astype(np.float32)
+        cabinet = low_pass(high_pass(driven, 95.0), 2200.0 if muted else 4300.0)
+        stereo += panned(low_pass(cabinet, 5000.0), side)
+    envelope = gate(samples, held, release_s=0.04)
+    if muted:
+        envelope = envelope * decay(samples, 0.09)
+    return 0.8 * stereo * envelope[:, np.newaxis]
+
+
+def lead_guitar(hz: float, held: int, brightness: float, rng: np.random.Generator) -> Signal:
+    """The saw lead through the same kind of amplifier, with little of its lowest octave."""
+    sung = saw_lead(hz, held, brightness, rng)
+    driven = np.tanh(4.0 * high_pass(sung, 200.0)).astype(np.float32)
+    return 0.6 * low_pass(driven, 4500.0)
+
+
 INSTRUMENTS: dict[str, Instrument] = {
     "supersaw_pad": supersaw_pad,
     "supersaw_stab": supersaw_stab,
@@ -179,4 +247,8 @@ INSTRUMENTS: dict[str, Instrument] = {
     "flute": flute,
     "synth_bass": synth_bass,
     "sub_bass": sub_bass,
+    "piano": piano,
+    "strings": strings,
+    "distorted_guitar": distorted_guitar,
+    "lead_guitar": lead_guitar,
 }

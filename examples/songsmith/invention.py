@@ -7,9 +7,9 @@ import numpy as np
 from songsmith.arrangement import arrange
 from songsmith.form import bars_of, sections_of
 from songsmith.material import MelodyNote, Strophe
-from songsmith.score import Song, TempoMark
+from songsmith.score import Feel, Finish, KeyMark, Song, TempoMark
 from songsmith.theory import PITCH_NAMES, SCALES, Chord, Key, Metre
-from songsmith.timbres import TIMBRES
+from songsmith.timbres import COMMON, TIMBRES
 
 DEFAULT_FORM = (
     ("intro", 4),
@@ -72,12 +72,16 @@ def compose(
     key: Key | None = None,
     timbre: str | None = None,
     later_tempi: Sequence[TempoMark] = (),
+    later_keys: Sequence[KeyMark] = (),
     lead_in_s: float = 0.0,
+    feel: Feel | None = None,
+    finish: Finish | None = None,
 ) -> Song:
     """Invent a song; what is not given is chosen by the seed.
 
     `form` lists (function, bars); `tempo_bpm` counts beats as `Metre` does (dotted quarters in
-    6/8); `timbre` names one of `TIMBRES`; `later_tempi` change the tempo from their bars on.
+    6/8); `timbre` names one of `TIMBRES`; `later_tempi` and `later_keys` change
+    tempo and key from their bars on.
     Raises ValueError when no such song can be.
     """
     rng = np.random.default_rng([seed, 0])
@@ -86,7 +90,7 @@ def compose(
     drawn_key = Key(
         PITCH_NAMES[rng.integers(len(PITCH_NAMES))], sorted(SCALES)[rng.integers(len(SCALES))]
     )
-    drawn_timbre = sorted(TIMBRES)[rng.integers(len(TIMBRES))]
+    drawn_timbre = COMMON[rng.integers(len(COMMON))]
     if timbre is not None and timbre not in TIMBRES:
         raise ValueError(f"no such timbre: {timbre}")
     first_bpm = drawn_bpm if tempo_bpm is None else tempo_bpm
@@ -103,6 +107,9 @@ def compose(
         timbre=TIMBRES[timbre or drawn_timbre],
         seed=seed,
         lead_in_s=lead_in_s,
+        later_keys=tuple(later_keys),
+        feel=feel,
+        finish=finish,
     )
 
 

@@ -39,6 +39,12 @@ STRIPS: dict[str, Strip] = {
     "high_tom": Strip(-9.0, room=0.15),
     "mid_tom": Strip(-9.0, room=0.15),
     "low_tom": Strip(-9.0, room=0.15),
+    "riff": Strip(-13.5, room=0.08),
+    "beater_kick": Strip(-8.0),
+    "tight_snare": Strip(-6.5, room=0.12),
+    "ride": Strip(-12.0, room=0.1),
+    "china": Strip(-13.0, room=0.15),
+    "brush": Strip(-9.0, room=0.2),
     "swell": Strip(-11.5, room=0.2),
 }
 

@@ -88,7 +88,7 @@ def play_arpeggio(bars: Sequence[Bar], metre: Metre) -> Iterator[Note]:
             yield Note(step, 4, ladder[rung], stress, bar.intensity)
 
 
-def play_bass(bars: Sequence[Bar], metre: Metre, key: Key) -> Iterator[Note]:
+def play_bass(bars: Sequence[Bar], metre: Metre) -> Iterator[Note]:
     """Roots, held at first, then moving, then in driving eighths; each leads into the next."""
     playing = [(bar, timed) for bar in bars if bar.intensity >= BASS_ENTERS for timed in bar.chords]
     playing += [(bar, bar.chords[0]) for bar in bars if bar.final and bar.intensity < BASS_ENTERS]
@@ -103,9 +103,63 @@ def play_bass(bars: Sequence[Bar], metre: Metre, key: Key) -> Iterator[Note]:
         for step in range(timed.start_step, timed.end_step, stride):
             length = min(stride, timed.end_step - step)
             last = step + stride >= timed.end_step and steps > 6
-            pitch = approach(root, bass_pitch(following), key) if last else root
+            pitch = approach(root, bass_pitch(following), bar.key) if last else root
             on_beat = (step - bar.first_step) % metre.steps_per_beat == 0
             yield Note(step, length, pitch, 1.0 if on_beat else 0.8, bar.intensity)
+
+
+def play_walking_bass(bars: Sequence[Bar], metre: Metre) -> Iterator[Note]:
+    """A note a beat: root, then chord tones, the last one next to the root that follows."""
+    playing = [(bar, timed) for bar in bars for timed in bar.chords]
+    for index, (bar, timed) in enumerate(playing):
+        root = bass_pitch(timed.chord)
+        following = playing[index + 1][1].chord if index + 1 < len(playing) else timed.chord
+        if bar.final:
+            yield Note(timed.start_step, ring(bar, timed.end_step - timed.start_step), root, 0.9)
+            continue
+        tones = timed.chord.pitch_classes
+        for beat, step in enumerate(range(timed.start_step, timed.end_step, metre.steps_per_beat)):
+            pitch = root + (tones[beat % len(tones)] - root) % 12
+            if beat and step + metre.steps_per_beat >= timed.end_step:
+                pitch = approach(pitch, bass_pitch(following), bar.key)
+            stress = 1.0 if step == bar.first_step else 0.85
+            yield Note(step, metre.steps_per_beat, pitch, stress, bar.intensity)
+
+
+# What a rhythm guitar repeats: (steps until it starts over, strokes), each stroke (step, steps, how
+# open the string is).
+RIFFS: dict[str, tuple[int, tuple[tuple[int, int, float], ...]]] = {
+    "ringing": (4, ((0, 4, 0.9),)),
+    "eighths": (4, ((0, 2, 0.8), (2, 2, 0.6))),
+    "chug": (4, ((0, 2, 0.3), (2, 2, 0.3))),
+    "gallop": (4, ((0, 2, 0.7), (2, 1, 0.2), (3, 1, 0.2))),
+    "tremolo": (4, ((0, 1, 0.8), (1, 1, 0.6), (2, 1, 0.6), (3, 1, 0.6))),
+    "syncopated": (
+        16, ((0, 3, 0.8), (3, 3, 0.8), (6, 2, 0.3), (8, 3, 0.3), (11, 3, 0.8), (14, 2, 0.3)),
+    ),
+}  # fmt: skip
+RIFF_LOWEST = 38
+
+
+def play_riff(bars: Sequence[Bar], metre: Metre, riffs: Sequence[str]) -> Iterator[Note]:
+    """Power chords: held where little plays, else the riff of the section, one of RIFFS.
+
+    A section takes the riff of its label.
+    """
+    for bar in bars:
+        for timed in bar.chords:
+            pitch = RIFF_LOWEST + (timed.chord.bass - RIFF_LOWEST) % 12
+            steps = timed.end_step - timed.start_step
+            if bar.intensity < GROOVE or bar.final:
+                yield Note(timed.start_step, ring(bar, steps), pitch, 0.8, 0.9)
+                continue
+            riff = riffs[ord(bar.section.label) % len(riffs)]
+            cycle, strokes = RIFFS[riff]
+            for begin in range(bar.first_step, bar.first_step + metre.steps_per_bar, cycle):
+                for offset, length, openness in strokes:
+                    if timed.start_step <= begin + offset < timed.end_step:
+                        stress = 1.0 if offset == 0 else 0.85
+                        yield Note(begin + offset, length, pitch, stress, openness)
 
 
 def bass_pitch(chord: Chord) -> int:
@@ -122,16 +176,14 @@ def approach(pitch: int, target: int, key: Key) -> int:
     return next((near for near in neighbours if near % 12 in key.pitch_classes()), pitch)
 
 
-def play_melody(
-    bars: Sequence[Bar], strophes: Mapping[str, Strophe], key: Key
-) -> Iterator[tuple[Bar, Note]]:
+def play_melody(bars: Sequence[Bar], strophes: Mapping[str, Strophe]) -> Iterator[tuple[Bar, Note]]:
     """The tune, each note with its bar, which decides who plays it."""
     for bar in bars:
         melody = strophes[bar.section.function].melody
         for written in melody[bar.index_in_section % len(melody)]:
             step = bar.first_step + written.step
             chord = next(timed.chord for timed in bar.chords if step < timed.end_step)
-            pitch = fit_to_chord(key.midi(written.degree, MELODY_OCTAVE), chord, key)
+            pitch = fit_to_chord(bar.key.midi(written.degree, MELODY_OCTAVE), chord, bar.key)
             velocity = 0.9 if written.step == 0 else 0.8
             yield bar, Note(step, written.steps, pitch, velocity, bar.intensity)
 

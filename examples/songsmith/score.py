@@ -22,6 +22,44 @@ class TempoMark:
 
 
 @dataclass(frozen=True)
+class KeyMark:
+    """From this bar on (counted from 0), this key; its mode is the song's."""
+
+    bar: int
+    key: Key
+
+
+@dataclass(frozen=True)
+class Feel:
+    """How players place notes around the grid that they play to.
+
+    `swing` is the share of a beat that its first eighth lasts: 0.5 is straight, 2/3 a triplet
+    shuffle. Beats stay where they are. `jitter_s` is the standard deviation of a player's strokes,
+    none of which strays further than twice that.
+    """
+
+    swing: float = 0.5
+    jitter_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0.5 <= self.swing <= 0.75 or not 0.0 <= self.jitter_s <= 0.02:
+            raise ValueError("swing lies between 0.5 and 0.75, jitter between 0 and 0.02 s")
+
+
+@dataclass(frozen=True)
+class Finish:
+    """How a song is mixed and mastered.
+
+    `drive_db` pushes the whole mix into a waveshaper; `loudness_lufs` is what the master is brought
+    to; `pump` is whether the kick pushes the others down.
+    """
+
+    drive_db: float = 0.0
+    loudness_lufs: float = -14.0
+    pump: bool = True
+
+
+@dataclass(frozen=True)
 class Section:
     """A part of the form: its function ("verse"), repetition label ("B") and length."""
 
@@ -88,6 +126,9 @@ class Song:
     seed: int
     lead_in_s: float = 0.0
     tail_s: float = 1.5
+    later_keys: tuple[KeyMark, ...] = ()
+    feel: Feel = Feel()
+    finish: Finish = Finish()
 
     def __post_init__(self) -> None:
         if not self.tempi or self.tempi[0].bar != 0:
@@ -95,6 +136,10 @@ class Song:
         bars = [mark.bar for mark in self.tempi]
         if bars != sorted(set(bars)) or any(mark.bpm <= 0 for mark in self.tempi):
             raise ValueError("tempo marks must be in order and positive")
+        if any(mark.key.mode != self.key.mode for mark in self.later_keys):
+            raise ValueError("a key change keeps the mode")
+        if self.feel.swing != 0.5 and self.metre.compound:
+            raise ValueError("beats that divide into three do not swing")
         next_bar = 0
         for section in self.sections:
             if section.first_bar != next_bar or section.bars < 1:
@@ -112,6 +157,8 @@ class Timeline:
     def __init__(self, song: Song, sample_rate_hz: int = SAMPLE_RATE_HZ) -> None:
         self.sample_rate_hz = sample_rate_hz
         steps_per_bar = song.metre.steps_per_bar
+        self._steps_per_beat = song.metre.steps_per_beat
+        self._swing = song.feel.swing
         self._first_steps = [mark.bar * steps_per_bar for mark in song.tempi]
         self._samples_per_step = [
             sample_rate_hz * 60 / (mark.bpm * song.metre.steps_per_beat) for mark in song.tempi
@@ -128,18 +175,36 @@ class Timeline:
     def sample_at(self, step: int) -> int:
         """The sample at which a step begins."""
         index = max(0, bisect_right(self._first_steps, step) - 1)
-        steps = step - self._first_steps[index]
+        steps = self._swung(step) - self._first_steps[index]
         return round(self._first_samples[index] + steps * self._samples_per_step[index])
 
     def seconds_at(self, step: int) -> float:
         """The time at which a step begins, exactly on a sample."""
         return self.sample_at(step) / self.sample_rate_hz
 
+    def _swung(self, step: int) -> float:
+        """A step's place in steps of equal length: the first half of each beat is stretched."""
+        if self._swing == 0.5:
+            return step
+        beat, within = divmod(step, self._steps_per_beat)
+        share = within / self._steps_per_beat
+        if share <= 0.5:
+            share = 2.0 * share * self._swing
+        else:
+            share = self._swing + (2.0 * share - 1.0) * (1.0 - self._swing)
+        return (beat + share) * self._steps_per_beat
+
 
 @dataclass(frozen=True)
 class TempoSpan:
     start_s: float
     bpm: float
+
+
+@dataclass(frozen=True)
+class KeySpan:
+    start_s: float
+    key: Key
 
 
 @dataclass(frozen=True)
@@ -180,6 +245,7 @@ class Truth:
     downbeats_s: tuple[float, ...]
     sections: tuple[SectionSpan, ...]
     key: Key
+    keys: tuple[KeySpan, ...]
     chords: tuple[ChordSpan, ...]
 
     def as_json(self) -> dict[str, Any]:
@@ -225,5 +291,12 @@ def truth_of(song: Song, sample_rate_hz: int = SAMPLE_RATE_HZ) -> Truth:
         downbeats_s=beats_s[:: metre.beats_per_bar],
         sections=sections,
         key=song.key,
+        keys=(
+            KeySpan(0.0, song.key),
+            *(
+                KeySpan(timeline.seconds_at(mark.bar * metre.steps_per_bar), mark.key)
+                for mark in song.later_keys
+            ),
+        ),
         chords=chords,
     )
