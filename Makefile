@@ -12,10 +12,11 @@ OUT     ?= out/demo.mp4
 PYPROJECTS := $(wildcard */pyproject.toml services/*/pyproject.toml)
 BIN        := .venv/bin
 
-# These two files say what the environment was last made from. They lie inside it, so that removing
+# These files say what the environment was last made from. They lie inside it, so that removing
 # .venv is all it takes to start afresh.
 RUNTIME := .venv/runtime.stamp
 DEV     := .venv/dev.stamp
+TORCH   := .venv/torch.stamp
 
 .PHONY: help
 help: ## List the targets
@@ -44,6 +45,14 @@ ifeq ($(origin PYTHON),command line)
 .PHONY: $(RUNTIME)
 endif
 
+# TORCH_INDEX names another index for PyTorch: that of its CPU builds saves 3 GB of CUDA on Linux.
+.PHONY: setup-torch
+setup-torch: $(TORCH) ## Add PyTorch to .venv for models of your own (TORCH_INDEX=URL: builds for a CPU, or another GPU)
+
+$(TORCH): $(RUNTIME) locks/torch.txt
+	@TORCH_INDEX="$(TORCH_INDEX)" scripts/setup.sh torch
+	@touch $@
+
 ## For developers
 
 .PHONY: setup-dev
@@ -64,6 +73,10 @@ test: $(DEV) ## Run the tests of all parts, but the long ones
 test-long: $(DEV) ## Run the tests that take minutes each
 	$(BIN)/python -m pytest -m long $(TWO_AT_ONCE)
 
+.PHONY: test-torch
+test-torch: $(DEV) $(TORCH) ## Run the tests that need PyTorch: tiny models, made on the spot
+	$(BIN)/python -m pytest -m torch
+
 # A seed repeats a run: make fuzz SEED=42. The tests of `make test` send some of the same.
 .PHONY: fuzz
 fuzz: $(DEV) ## Send 50,000 made-up requests to every method of every service (CASES=1000: so many)
@@ -83,6 +96,11 @@ bench: $(DEV) $(filter $(EXAMPLE),$(SONG)) ## Print where the time of a render g
 .PHONY: bench-worlds
 bench-worlds: $(DEV) ## Print what each world of the built-in renderer costs per frame
 	$(BIN)/python bench/worlds.py
+
+# The catalogue's songs are rendered once, into out/songs: a quarter of an hour the first time.
+.PHONY: bench-analyzer
+bench-analyzer: $(DEV) ## Print how well and fast songs are heard (SONGS_DIR=folder: and your own; OPTIONS=--help)
+	PYTHONPATH=examples $(BIN)/python bench/analyzer.py $(if $(SONGS_DIR),--songs-dir "$(SONGS_DIR)") $(OPTIONS)
 
 # Both documents are kept in out/film, with a contact sheet; BURST=12.5 makes the sheet 12 frames in
 # a row from there.

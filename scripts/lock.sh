@@ -14,7 +14,7 @@ if [ "$mode" = --check ]; then
   # The pinned versions are read from copies, so that the check upgrades nothing.
   folder="$(mktemp -d)"
   trap 'rm -rf "$folder"' EXIT
-  cp locks/runtime.txt locks/dev.txt "$folder/"
+  cp locks/runtime.txt locks/dev.txt locks/torch.txt "$folder/"
 fi
 
 # compile NAME [OPTION...]
@@ -43,9 +43,10 @@ if [ "$mode" = --upgrade ]; then
 fi
 compile runtime "${upgrade[@]}"
 compile dev --constraint "$folder/runtime.txt" "${upgrade[@]}"
+compile torch --constraint "$folder/runtime.txt" "${upgrade[@]}"
 
 if [ "$mode" = --check ]; then
-  for name in runtime dev; do
+  for name in runtime dev torch; do
     if ! diff -u "locks/$name.txt" "$folder/$name.txt"; then
       echo "locks/$name.txt does not fit what the parts declare: run \`make lock\`." >&2
       exit 1

@@ -3,6 +3,7 @@
 #
 #   setup.sh runtime   what the suite needs to run, the parts themselves, and the GL library
 #   setup.sh dev       what tests and lint need beside that
+#   setup.sh torch     PyTorch, for models of the user's own; TORCH_INDEX names the index it comes from
 #
 # PYTHON names the interpreter to use; otherwise the first suitable one is taken.
 set -euo pipefail
@@ -10,6 +11,7 @@ cd "$(dirname "$0")/.."
 
 PARTS=(protos kit services/analyzer services/scenewriter services/videogen services/composer
   gateway client cli)
+TORCH=torch==2.13.0
 GL_PACKAGES=(libegl1 libgl1 libgl1-mesa-dri)
 
 say() { printf 'setup: %s\n' "$*"; }
@@ -124,6 +126,17 @@ install_runtime() {
   pip_install --no-deps --no-build-isolation "${editable[@]}"
 }
 
+# From the usual index, pip brings the build with CUDA on Linux: some 3 GB to download.
+install_torch() {
+  local index=()
+  if [ -n "${TORCH_INDEX:-}" ]; then
+    index=(--index-url "$TORCH_INDEX")
+  fi
+  say "installing PyTorch (200 MB for a CPU; 3 GB with CUDA)"
+  pip_install "${index[@]}" --constraint locks/runtime.txt "$TORCH"
+  pip_install --require-hashes --requirement locks/torch.txt
+}
+
 # The built-in renderer draws through EGL. Only a real attempt tells whether library and driver work.
 can_draw() {
   .venv/bin/python - <<'PROBE'
@@ -155,5 +168,9 @@ case "${1:-}" in
     say "installing what tests and lint need"
     pip_install --require-hashes --requirement locks/dev.txt
     ;;
-  *) stop "usage: scripts/setup.sh runtime|dev" ;;
+  torch)
+    install_torch
+    say "ready: name a model, such as SOUNDSIGHT_ANALYZER_CLAP_MODEL=folder"
+    ;;
+  *) stop "usage: scripts/setup.sh runtime|dev|torch" ;;
 esac

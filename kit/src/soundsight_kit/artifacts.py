@@ -59,6 +59,7 @@ _MEDIA_TYPES = {
     ".opus": "audio/ogg",
     ".png": "image/png",
     ".wav": "audio/wav",
+    ".webp": "image/webp",
     ".webm": "video/webm",
 }
 

@@ -197,6 +197,8 @@ async def test_an_excerpt_behind_the_end_is_refused(
     assert "starts at 50 s, but the song ends at 2.0176" in behind.value.message
     with pytest.raises(InvalidArgument):
         await canonicalise(song("song.wav"), tmp_path / "out.flac", start_s=1, end_s=1)
+    with pytest.raises(InvalidArgument):  # as samples it would be no number any more
+        await canonicalise(song("song.wav"), tmp_path / "out.flac", start_s=1.7e308)
 
 
 async def test_a_full_disk_is_told_as_that(tmp_path: Path, song: Callable[..., Path]) -> None:

@@ -11,6 +11,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from soundsight_kit.media.audio import CanonicalSong, canonicalise, read_mono
+from soundsight_kit.media.songfile import picture_type
 
 Samples = NDArray[np.float64]
 FORMATS = ["mp3", "ogg", "opus", "flac", "wav", "m4a"]
@@ -167,6 +168,41 @@ async def test_tags_and_cover_art_are_found(
     assert (result.tags.title, result.tags.artist, result.tags.album) == ("Été: №1", "AB", "C")
     assert result.artwork is not None
     assert (result.artwork.data, result.artwork.media_type) == (cover.read_bytes(), "image/png")
+    assert result.artwork.suffix == ".png"
+
+
+async def test_tags_go_with_the_song(
+    song: Callable[..., Path], tmp_path: Path, ffmpeg: Callable[..., None]
+) -> None:
+    """The canonical song says what the file said, lyrics only when it is the whole song."""
+    tagged = tmp_path / "tagged.mp3"
+    ffmpeg(
+        *("-i", song("plain.mp3"), "-c", "copy", "-metadata", "title=Été: №1"),
+        *("-metadata", "date=1999", "-metadata", "lyrics=la la\nla", tagged),
+    )
+    whole, part = tmp_path / "whole.flac", tmp_path / "part.flac"
+    await canonicalise(tagged, whole)
+    await canonicalise(tagged, part, start_s=0.5)
+    tags = (await canonicalise(whole, tmp_path / "again.flac")).tags
+    assert (tags.title, tags.date, tags.lyrics) == ("Été: №1", "1999", "la la\nla")
+    tags = (await canonicalise(part, tmp_path / "again.flac")).tags
+    assert (tags.title, tags.lyrics) == ("Été: №1", "")
+
+
+@pytest.mark.parametrize(
+    ("data", "media_type"),
+    [
+        (b"\xff\xd8\xff\xe0", "image/jpeg"),
+        (b"\x89PNG\r\n\x1a\n...", "image/png"),
+        (b"RIFF\x00\x00\x00\x00WEBPVP8 ", "image/webp"),
+        (b"RIFF\x00\x00\x00\x00WAVEfmt ", None),
+        (b"<svg/>", None),
+        (b"", None),
+    ],
+)
+def test_a_picture_is_what_its_bytes_say(data: bytes, media_type: str | None) -> None:
+    """Only JPEG, PNG and WebP are covers, told by their first bytes."""
+    assert picture_type(data) == media_type
 
 
 async def test_what_may_be_copied_is_told(song: Callable[..., Path], tmp_path: Path) -> None:

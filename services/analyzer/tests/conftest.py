@@ -18,6 +18,7 @@ from soundsight.analyzer.v1.analyzer_pb2_grpc import (
     add_AnalyzerServiceServicer_to_server,
 )
 from soundsight_analyzer.harmony.chroma import chroma
+from soundsight_analyzer.harmony.notes import Notes, hear_notes
 from soundsight_analyzer.info import describe
 from soundsight_analyzer.rhythm.degara import degara
 from soundsight_analyzer.rhythm.tracking import Rhythm, hear_rhythm
@@ -40,6 +41,7 @@ class KnownSong:
     samples: Samples
     frames: Frames
     chroma: Samples
+    notes: Notes
     truth: Truth
 
     def rhythm(self) -> Rhythm:
@@ -50,7 +52,8 @@ class KnownSong:
 def _known(song: Song) -> KnownSong:
     stereo = render(song).astype(np.float32) / 32768.0
     samples = stereo.mean(axis=1)
-    return KnownSong(samples, analyse_frames(samples), chroma(samples), truth_of(song))
+    frames = analyse_frames(samples)
+    return KnownSong(samples, frames, chroma(samples), hear_notes(samples), truth_of(song))
 
 
 @pytest.fixture(scope="session")

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
+from songsmith import TempoMark, Truth, compose, render, truth_of
 from soundsight_analyzer.harmony.chroma import chroma
+from soundsight_analyzer.messages.rhythm import rhythm_message
 from soundsight_analyzer.onsets import FINE_HOP_S
-from soundsight_analyzer.rhythm.bars import PLACES, GridEvidence, follow_bars
 from soundsight_analyzer.rhythm.beatalign import align_beats
 from soundsight_analyzer.rhythm.beattrack import track_beats
-from soundsight_analyzer.rhythm.tracking import Rhythm, hear_rhythm
+from soundsight_analyzer.rhythm.tracking import NO_RHYTHM, OtherTracker, Rhythm, hear_rhythm
 from soundsight_analyzer.spectra import RATE_HZ, analyse_frames
 
 if TYPE_CHECKING:
@@ -135,21 +138,72 @@ def test_a_trackers_latency_is_taken_out(late_s: float) -> None:
     assert align_beats(truth_s + late_s, envelope) == pytest.approx(truth_s, abs=0.004)
 
 
-def test_bars_start_where_the_harmony_changes() -> None:
-    """Harmonic change at every eighth half beat puts the downbeat there, whatever its phase."""
-    for phase in range(PLACES):
-        change = np.zeros(160)
-        change[phase::PLACES] = 1.0
-        onset = np.zeros(160)
-        onset[phase % 2 :: 2] = 1.0
-        path = follow_bars(GridEvidence(change, onset, onset, onset))
-        assert (np.flatnonzero(path.places == 0) % PLACES == phase).all()
-        assert path.downbeat_margin > 0.3
+@cache
+def compose_and_hear(tempo_bpm: float, metre: str, *later: TempoMark) -> tuple[Rhythm, Truth]:
+    """The rhythm of a short song, and what is so."""
+    form = (("intro", 2), ("verse", 4), ("chorus", 4), ("verse", 4), ("outro", 2))
+    song = compose(5, tempo_bpm=tempo_bpm, metre=metre, form=form, later_tempi=later)
+    return hear(render(song).astype(np.float32).mean(axis=1) / 32768.0), truth_of(song)
 
 
-def test_bars_without_evidence_are_a_coin_toss() -> None:
-    """Where nothing distinguishes the places of a bar, the margins are 0."""
-    flat = np.ones(160)
-    path = follow_bars(GridEvidence(flat, flat, flat, flat))
-    assert path.beat_margin == 0
-    assert path.downbeat_margin == 0
+@pytest.mark.parametrize(("metre", "tempo_bpm", "beats"), [("3/4", 150.0, 3), ("6/8", 96.0, 2)])
+def test_other_metres(metre: str, tempo_bpm: float, beats: int) -> None:
+    """A waltz has three beats to a bar, and 6/8 two, which are dotted quarters."""
+    heard, truth = compose_and_hear(tempo_bpm, metre)
+    assert [str(span.metre) for span in heard.metres] == [metre]
+    assert heard.tempo_bpm == pytest.approx(tempo_bpm, rel=0.01)
+    assert set(heard.positions.tolist()) == set(range(1, beats + 1))
+    assert share_within(heard.downbeats_s, np.asarray(truth.downbeats_s), 0.025) >= 0.95
+
+
+def test_a_new_tempo_is_followed_and_told() -> None:
+    """Where a song slows down, the beats do within some beats, and the tempo curve says so."""
+    heard, truth = compose_and_hear(150.0, "4/4", TempoMark(8, 126.0))
+    assert share_within(heard.beats_s, np.asarray(truth.beats_s), 0.07) >= 0.95
+    starts_s, tempi = zip(*heard.tempi, strict=True)
+    assert starts_s[0] == 0
+    assert tempi[0] == pytest.approx(150.0, rel=0.01)
+    assert tempi[-1] == pytest.approx(126.0, rel=0.01)
+    leap = int(np.abs(np.diff(np.log(tempi))).argmax()) + 1
+    assert starts_s[leap] == pytest.approx(truth.tempi[1].start_s, abs=2.0)
+
+
+def test_other_tempi_are_named(example_song: KnownSong) -> None:
+    """Half or double the tempo is told as a less likely alternative; likelihoods stay within 1."""
+    heard = example_song.rhythm()
+    assert heard.alternatives
+    ratios = [bpm / heard.tempo_bpm for bpm, _ in heard.alternatives]
+    assert any(min(abs(ratio - 0.5), abs(ratio - 2.0)) < 0.05 for ratio in ratios)
+    likely = [likelihood for _, likelihood in heard.alternatives]
+    assert likely == sorted(likely, reverse=True)
+    assert sum(likely) <= 1.0
+
+
+def test_a_second_opinion_is_named_and_counts(example_song: KnownSong) -> None:
+    """Another tracker that agrees makes the beats surer than one that does not, and is a source."""
+    song = example_song
+
+    def confidence(beats_s: NDArray[np.float64]) -> float:
+        heard = hear_rhythm(
+            song.samples,
+            song.frames,
+            song.chroma,
+            other_tracker=lambda _: OtherTracker(beats_s, "someone"),
+        )
+        assert heard.source.split("+")[-1] == "someone"
+        return heard.beats_confidence
+
+    beats_s = np.asarray(song.truth.beats_s)
+    assert confidence(beats_s) > confidence(beats_s[:-1] + np.diff(beats_s) / 2)
+
+
+def test_the_message_tells_all() -> None:
+    """Metre, tempo curve, alternatives and sources are told; without a pulse nothing is."""
+    heard, _ = compose_and_hear(96.0, "6/8")
+    message = rhythm_message(heard)
+    assert [(m.beats_per_bar, m.beat_unit) for m in message.metres] == [(6, 8)]
+    assert message.tempo_curve[0].start_s == 0
+    assert message.tempo_curve[0].tempo_bpm == pytest.approx(96.0, rel=0.01)
+    assert message.beats_evidence.source.startswith("soundsight.bar-tracker+beatnet.crnn")
+    assert len(message.alternatives) == len(heard.alternatives)
+    assert not rhythm_message(NO_RHYTHM).metres

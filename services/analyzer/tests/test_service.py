@@ -15,13 +15,14 @@ import soundfile
 
 from soundsight.analyzer.v1 import analysis_pb2 as pb
 from soundsight.analyzer.v1.analyzer_pb2 import (
+    FEATURE_CONCEPT,
     FEATURE_DYNAMICS,
     FEATURE_EMOTION,
     FEATURE_HARMONY,
-    FEATURE_LYRICS,
     FEATURE_RHYTHM,
     FEATURE_STRUCTURE,
     FEATURE_TAGS,
+    FEATURE_VOICE,
     AnalyzeOptions,
     AnalyzeRequest,
 )
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from services.analyzer.tests.conftest import KnownSong, Running
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-PARTS = ("rhythm", "harmony", "dynamics", "emotion")
+PARTS = ("rhythm", "harmony", "dynamics", "emotion", "voice")
 
 
 async def stored(running: Running, path: Path, project: str = "p") -> ArtifactRef:
@@ -88,6 +89,14 @@ def check_sound(analysis: pb.SongAnalysis) -> None:
         low, high = (-70, 20) if in_lufs else (0, 1)
         assert ((values >= low) & (values <= high)).all()
         assert abs(len(values) * curve.hop_s - duration_s) <= 2 * curve.hop_s
+    ends = [0.0]
+    for span in analysis.voice.spans:
+        assert ends[-1] <= span.start_s < span.end_s <= duration_s + 1e-3
+        assert 0 < span.probability <= 1
+        ends.append(span.end_s)
+    for led in analysis.instruments:
+        assert 0 <= led.start_s < led.end_s <= duration_s + 1e-3
+        assert led.instrument and led.evidence.source
     emotion = np.asarray([*analysis.emotion.valence, *analysis.emotion.arousal])
     assert (np.abs(emotion) <= 1).all()
     for tags in (analysis.tags, *(section.tags for section in analysis.sections)):
@@ -116,14 +125,8 @@ async def test_the_example_song(
     assert (key.tonic, key.mode) == ("D", pb.MODE_MAJOR)
     assert -25 < analysis.dynamics.integrated_lufs < -6
     assert -10 < analysis.dynamics.true_peak_dbtp < 1
-    assert {curve.kind for curve in analysis.dynamics.curves} == {
-        pb.CURVE_KIND_ENERGY,
-        pb.CURVE_KIND_BASS,
-        pb.CURVE_KIND_ONSET,
-        pb.CURVE_KIND_BRIGHTNESS,
-        pb.CURVE_KIND_MOMENTARY_LUFS,
-        pb.CURVE_KIND_SHORT_TERM_LUFS,
-    }
+    kinds = [curve.kind for curve in analysis.dynamics.curves]
+    assert sorted(kinds) == sorted(set(pb.CurveKind.values()) - {pb.CURVE_KIND_UNSPECIFIED})
     labels = [section.label for section in analysis.sections]
     assert len(set(labels)) < len(labels)
     chorus = [s for s in analysis.sections if s.function == pb.SECTION_FUNCTION_CHORUS]
@@ -131,10 +134,15 @@ async def test_the_example_song(
     assert [s.occurrence for s in chorus] == [1, 2]
     assert all(s.tags and s.HasField("emotion") for s in analysis.sections)
     assert len(analysis.tags) <= 12
+    assert analysis.voice.instrumental
+    assert not analysis.voice.spans
+    assert analysis.voice.instrumental_evidence.confidence > 0.5
+    assert {span.instrument for span in analysis.instruments} & {"synth", "drums", "guitar"}
     assert analysis.origin.fingerprint
     assert not analysis.warnings
     # Stages come in the contract's order; progress may be coalesced, so some may be missing.
-    order = ("fetch", "decode", "rhythm", "harmony", "dynamics", "tags", "structure", "emotion")
+    order = ["fetch", "decode", "rhythm", "harmony", "dynamics", "tags", "structure"]
+    order += ["emotion", "voice"]
     positions = [order.index(stage) for stage in stages]
     assert positions == sorted(positions)
     assert {"decode", "rhythm", "tags"} <= set(stages)
@@ -152,10 +160,11 @@ async def test_the_same_song_twice(running: Running, example_file: Path) -> None
 @pytest.mark.parametrize(
     ("feature", "part", "forbidden"),
     [
-        (FEATURE_HARMONY, "harmony", {"rhythm", "dynamics", "tags", "structure", "emotion"}),
-        (FEATURE_DYNAMICS, "dynamics", {"rhythm", "harmony", "tags", "structure", "emotion"}),
+        (FEATURE_HARMONY, "harmony", {"dynamics", "tags", "structure", "emotion", "voice"}),
+        (FEATURE_DYNAMICS, "dynamics", {"harmony", "tags", "structure", "emotion", "voice"}),
         (FEATURE_RHYTHM, "rhythm", {"harmony", "dynamics", "tags", "structure", "emotion"}),
-        (FEATURE_EMOTION, "emotion", {"rhythm", "dynamics", "structure"}),
+        (FEATURE_EMOTION, "emotion", {"dynamics", "structure", "voice"}),
+        (FEATURE_VOICE, "voice", {"rhythm", "harmony", "dynamics", "structure", "emotion"}),
     ],
 )
 async def test_what_is_not_asked_for_is_not_done(
@@ -290,7 +299,7 @@ async def test_wrong_requests_are_refused(running: Running, example_file: Path) 
     error = error_from_rpc(caught.value)
     assert error.field_violations[0][0] == "options.max_tags"
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await analyse(running, song, FEATURE_LYRICS)
+        await analyse(running, song, FEATURE_CONCEPT)
     assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 

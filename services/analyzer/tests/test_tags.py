@@ -12,13 +12,15 @@ import numpy as np
 import pytest
 
 from soundsight_analyzer.meaning.labels import MSD_LABELS, MTT_LABELS, group_of
+from soundsight_analyzer.meaning.musicnn import BLOCK_FRAMES, MEL_BANDS, PATCH_FRAMES
 from soundsight_analyzer.meaning.tags import (
+    BLOCK_S,
     MODEL_RATE_HZ,
-    PATCH_FRAMES,
     PATCH_S,
     TAGGERS,
     Tagger,
     TagWindows,
+    cut_patches,
     hear_tags,
     mel_spectrogram,
     run_network,
@@ -69,10 +71,12 @@ def test_strides_do_not_matter() -> None:
 
 
 def test_weights_are_those_that_are_named() -> None:
-    """SHA256SUMS names the weights as they lie there."""
+    """SHA256SUMS names all weights as they lie there."""
     folder = files("soundsight_analyzer") / "weights"
     lines = (folder / "SHA256SUMS").read_text().splitlines()
-    assert len(lines) == len(TAGGERS)
+    named = {line.split()[1] for line in lines}
+    assert named == {file.name for file in folder.iterdir() if file.name.endswith(".npz")}
+    assert named >= {tagger.file for tagger in TAGGERS}
     for line in lines:
         digest, name = line.split()
         assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
@@ -124,3 +128,25 @@ def test_sections_get_the_windows_inside_them() -> None:
     assert windows.mean(TAGGERS[0], 0.0, 2 * PATCH_S)[0] == 0.5
     assert windows.mean(TAGGERS[0], 7.1 * PATCH_S, 7.2 * PATCH_S)[0] == 7
     assert windows.mean(TAGGERS[0], 99.0, 100.0)[0] == 9
+
+
+def test_windows_between_patches_are_nearly_those_of_the_network() -> None:
+    """A window pooled from blocks of two patches is named nearly as the same stretch by itself."""
+    sound = np.concatenate([plucks(), 0.3 * plucks()[::-1], plucks()])
+    heard = hear_tags(np.asarray(sound, dtype=np.float32), MODEL_RATE_HZ)
+    assert heard is not None
+    number = 5
+    start = number * round(heard.hop_s / BLOCK_S) * BLOCK_FRAMES
+    assert start % PATCH_FRAMES
+    alone = mel_spectrogram(sound)[None, start : start + PATCH_FRAMES]
+    for tagger in TAGGERS:
+        pooled = heard.probabilities[tagger.id][number]
+        assert np.abs(pooled - run_network(tagger, alone)[0]).mean() < 0.01
+
+
+@pytest.mark.parametrize(("frames", "patches"), [(5, 1), (187, 1), (203, 1), (204, 2), (374, 2)])
+def test_the_end_of_the_song_is_heard(frames: int, patches: int) -> None:
+    """What fills at least a block at the end gets a patch of its own, filled up with silence."""
+    cut = cut_patches(np.ones((frames, MEL_BANDS), dtype=np.float32))
+    assert cut.shape == (patches, PATCH_FRAMES, MEL_BANDS)
+    assert cut.sum() == min(frames, patches * PATCH_FRAMES) * MEL_BANDS

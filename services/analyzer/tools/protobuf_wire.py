@@ -1,8 +1,7 @@
-"""The little of protobuf's wire format that TensorFlow's files need, read and written by hand."""
+"""The little of protobuf's wire format that TensorFlow's checkpoints need, read by hand."""
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
@@ -51,26 +50,3 @@ def messages(message: bytes, number: int) -> Iterator[bytes]:
     for found, value in read_fields(message):
         if found == number and isinstance(value, bytes):
             yield value
-
-
-def varint(value: int) -> bytes:
-    """A number on the wire; negative ones take ten bytes, as protobuf's int64 does."""
-    value &= (1 << 64) - 1
-    out = bytearray()
-    while value >= 0x80:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes([*out, value])
-
-
-def number_field(number: int, value: int) -> bytes:
-    return varint(number << 3 | VARINT) + varint(value)
-
-
-def float_field(number: int, value: float) -> bytes:
-    return varint(number << 3 | FIXED32) + struct.pack("<f", value)
-
-
-def bytes_field(number: int, value: bytes | str) -> bytes:
-    data = value.encode() if isinstance(value, str) else value
-    return varint(number << 3 | BYTES) + varint(len(data)) + data

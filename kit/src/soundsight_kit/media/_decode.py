@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import IO, Any, Protocol
@@ -21,8 +21,11 @@ from soundsight_kit.media.pcm import Block, Excerpt, RateChanger, mix, quantise,
 from soundsight_kit.media.songfile import SongFile, named_tags
 
 _TOP_RATE_HZ = 48_000
+_BEYOND_ANY_SONG_S = 1e9
+"""What is later counts as this: products with a rate stay numbers."""
 _FLAC_BLOCK = 4_608
 _FLAC_LEVEL = "5"
+_KEPT_TAGS = ("title", "artist", "album", "date", "genre", "language", "lyrics")
 
 
 class Sink(Protocol):
@@ -36,9 +39,11 @@ class Sink(Protocol):
 
 
 class FlacSink:
-    """Writes blocks as FLAC of 16 or 24 bit."""
+    """Writes blocks as FLAC of 16 or 24 bit, with the song's tags as Vorbis comments."""
 
-    def __init__(self, path: Path, rate_hz: int, channels: int, bits: int) -> None:
+    def __init__(
+        self, path: Path, rate_hz: int, channels: int, bits: int, tags: Mapping[str, str]
+    ) -> None:
         self._bits = bits
         self._rate_hz = rate_hz
         self._layout = "mono" if channels == 1 else "stereo"
@@ -46,6 +51,7 @@ class FlacSink:
         self._container = av.open(
             file_url(path), "w", format="flac", container_options={"fflags": "+bitexact"}
         )
+        self._container.metadata.update(tags)
         self._stream = self._container.add_stream(
             "flac",
             rate=rate_hz,
@@ -118,12 +124,13 @@ def decode(request: dict[str, Any], folder: Path, _progress: Progress) -> dict[s
             rate_hz = min(song.rate_hz, _TOP_RATE_HZ)
             channels, bits = min(song.channels, 2), song.bits
         excerpt = Excerpt(*_excerpt_samples(request, rate_hz))
+        tags = named_tags(song.tags())
         sink: Sink
         destination = Path(request["destination"])
         if request["mono"]:
             sink = MonoSink(destination)
         else:
-            sink = FlacSink(destination, rate_hz, channels, bits)
+            sink = FlacSink(destination, rate_hz, channels, bits, _kept_tags(tags, request))
         for block in _blocks(song, rate_hz, channels):
             inside = excerpt.take(block)
             _check_length(excerpt.passed / rate_hz, request["max_duration_s"])
@@ -133,7 +140,6 @@ def decode(request: dict[str, Any], folder: Path, _progress: Progress) -> dict[s
                 break
         _check_worth(song, excerpt, request)
         sink.close()
-        tags = named_tags(song.tags())
         artwork = None if request["mono"] else song.artwork(request["max_artwork_bytes"])
         if artwork is not None:
             (folder / "artwork").write_bytes(artwork[0])
@@ -162,6 +168,14 @@ def _blocks(song: SongFile, rate_hz: int, channels: int) -> Iterator[Block]:
     yield from changer.finish()
 
 
+def _kept_tags(tags: dict[str, Any], request: dict[str, Any]) -> dict[str, str]:
+    """The tags that go into the FLAC; the lyrics of a whole song are not those of an excerpt."""
+    kept = {name: tags[name] for name in _KEPT_TAGS if tags[name]}
+    if _is_excerpt(request):
+        kept.pop("lyrics", None)
+    return kept
+
+
 def _is_excerpt(request: dict[str, Any]) -> bool:
     return request["start_s"] is not None or request["end_s"] is not None
 
@@ -169,8 +183,8 @@ def _is_excerpt(request: dict[str, Any]) -> bool:
 def _excerpt_samples(request: dict[str, Any], rate_hz: int) -> tuple[int, int | None]:
     start_s, end_s = request["start_s"], request["end_s"]
     return (
-        0 if start_s is None else round(start_s * rate_hz),
-        None if end_s is None else round(end_s * rate_hz),
+        0 if start_s is None else round(min(start_s, _BEYOND_ANY_SONG_S) * rate_hz),
+        None if end_s is None else round(min(end_s, _BEYOND_ANY_SONG_S) * rate_hz),
     )
 
 

@@ -65,6 +65,11 @@ class Artwork:
     data: bytes
     media_type: str
 
+    @property
+    def suffix(self) -> str:
+        """The ending of a file with it, such as `.jpg`."""
+        return {"image/jpeg": ".jpg"}.get(self.media_type, "." + self.media_type.split("/")[-1])
+
 
 @dataclass(frozen=True, slots=True)
 class CanonicalSong:
@@ -103,7 +108,8 @@ async def canonicalise(
 
     The FLAC has the source's rate up to 48 kHz (a higher one is resampled to 48 kHz), one or two
     channels (more are mixed down), 16 bit, or 24 bit for a lossless source with more than 16.
-    Parts that cannot be decoded are left out and counted. With `start_s` / `end_s` only samples
+    Parts that cannot be decoded are left out and counted. The song's named tags go with it, its
+    lyrics only when it is whole. With `start_s` / `end_s` only samples
     round(start_s * rate) up to round(end_s * rate) are written; an end behind the song's is the
     song's. The destination appears only when it is whole.
 

@@ -25,7 +25,6 @@ _LOSSLESS = frozenset({"flac", "alac", "wavpack", "tta", "ape", "truehd", "mlp"}
 _WIDE_FORMATS = frozenset({"s32", "s32p", "s64", "s64p", "flt", "fltp", "dbl", "dblp"})
 _COPYABLE_CODECS = frozenset({"aac", "mp3", "mp3float", "alac"})
 _COPYABLE_CONTAINERS = frozenset({"mp3", "mov", "aac"})
-_ARTWORK_TYPES = {"mjpeg": "image/jpeg", "png": "image/png"}
 _PROTECTED_ENTRIES = (b"drms", b"enca", b"drmi")
 _MOOV_SCAN_BYTES = 16 << 20
 _MAX_DEMUX_FAULTS = 200
@@ -116,18 +115,23 @@ class SongFile:
         return found
 
     def artwork(self, max_bytes: int) -> tuple[bytes, str] | None:
-        """The first cover picture that is JPEG or PNG and small enough, with its media type."""
+        """The first cover picture that is JPEG, PNG or WebP and small enough, with its media type.
+
+        Its first bytes decide what it is, not what the file says. It is not decoded.
+        """
         attached = av.stream.Disposition.attached_pic
         with av.open(
             file_url(self._path), options=_OPTIONS, metadata_errors="replace"
         ) as container:
             for stream in container.streams.video:
-                media_type = _ARTWORK_TYPES.get(stream.codec_context.name)
-                if media_type is None or not stream.disposition & attached:
+                if not stream.disposition & attached:
                     continue
                 packet = next(iter(container.demux(stream)), None)
-                if packet is not None and 0 < packet.size <= max_bytes:
-                    return bytes(packet), media_type
+                if packet is None or not 0 < packet.size <= max_bytes:
+                    continue
+                media_type = picture_type(data := bytes(packet))
+                if media_type is not None:
+                    return data, media_type
         return None
 
     def _audio_stream(self) -> AudioStream:
@@ -227,6 +231,17 @@ def is_protected(path: Path) -> bool:
                 return b"sinf" in moov and any(entry in moov for entry in _PROTECTED_ENTRIES)
             position += box_bytes
     return False
+
+
+def picture_type(data: bytes) -> str | None:
+    """The media type that a picture's first bytes tell; None for what no player shows."""
+    if data.startswith(b"\xff\xd8\xff"):
+        return "image/jpeg"
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "image/png"
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "image/webp"
+    return None
 
 
 def named_tags(tags: Mapping[str, str]) -> dict[str, Any]:

@@ -14,7 +14,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from soundsight_analyzer.listening import Feature, Options
+from soundsight_analyzer.meaning.clap import ClapModel
+from soundsight_analyzer.rhythm.beatthis import BeatModel
 from soundsight_analyzer.song import SongFile
+from soundsight_analyzer.words.asking import Words
 
 _HEADER = struct.Struct(">cI")
 
@@ -30,6 +33,8 @@ class Kind(Enum):
     """As DONE, but the process ends now, to give its memory back."""
     FAILED = b"f"
     """The song could not be listened to; the body says why, in one line for a person."""
+    UNREADY = b"u"
+    """As FAILED, but for want of something that the settings name, whatever the song."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,9 @@ class Request:
             "features": sorted(feature.value for feature in self.options.features),
             "tempo_bounds_bpm": self.options.tempo_bounds_bpm,
             "max_tags": self.options.max_tags,
+            "clap": asdict(self.options.clap) if self.options.clap else None,
+            "beat_model": asdict(self.options.beat_model) if self.options.beat_model else None,
+            "words": self.options.words.to_json(),
         }
         song = {**asdict(self.song), "path": str(self.song.path)}
         return json.dumps({"song": song, "options": options}).encode() + b"\n"
@@ -61,6 +69,9 @@ class Request:
                 features=frozenset(Feature(value) for value in options["features"]),
                 tempo_bounds_bpm=(low, high),
                 max_tags=options["max_tags"],
+                clap=ClapModel(**options["clap"]) if options["clap"] else None,
+                beat_model=BeatModel(**options["beat_model"]) if options["beat_model"] else None,
+                words=Words.from_json(options["words"]),
             ),
         )
 

@@ -6,11 +6,15 @@ import hashlib
 import json
 import math
 import re
+from dataclasses import dataclass
 
 from soundsight.analyzer.v1.analyzer_pb2 import AnalyzeOptions, AnalyzeRequest
 from soundsight.analyzer.v1.analyzer_pb2 import Feature as PbFeature
 from soundsight_analyzer.listening import ALL_FEATURES, Feature, Options
 from soundsight_analyzer.rhythm.tempo import DEFAULT_BOUNDS_BPM
+from soundsight_analyzer.words.asking import Words
+from soundsight_analyzer.words.given import UnreadableLyrics, read_lyrics
+from soundsight_analyzer.words.lyrics import Model
 from soundsight_kit.errors import InvalidArgument, Unimplemented
 
 DEFAULT_MAX_TAGS = 12
@@ -18,10 +22,20 @@ MOST_TAGS = 100
 LOWEST_TEMPO_BPM, HIGHEST_TEMPO_BPM = 30.0, 400.0
 _NARROWEST_TEMPO_RANGE = 1.2
 _PREFIX = "FEATURE_"
+_LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,4}")
+_WORDY = frozenset({Feature.LYRICS, Feature.CONCEPT})
 _PROJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
 
 
-def check_request(request: AnalyzeRequest) -> Options:
+@dataclass(frozen=True)
+class Offer:
+    """What the settings add to what is always offered."""
+
+    concept: bool = False
+    words_model: Model | None = None
+
+
+def check_request(request: AnalyzeRequest, offer: Offer = Offer()) -> Options:
     """The options of a valid request.
 
     Raises:
@@ -32,10 +46,12 @@ def check_request(request: AnalyzeRequest) -> Options:
         raise InvalidArgument("name the project whose song this is", field="project")
     if not request.song.uri:
         raise InvalidArgument("name the song: its uri is empty", field="song.uri")
+    features = _features(request, offer)
     return Options(
-        features=_features(request),
+        features=features,
         tempo_bounds_bpm=_tempo_bounds(request.options),
         max_tags=_max_tags(request.options),
+        words=_words(request.options, offer) if features & _WORDY else Words(),
     )
 
 
@@ -47,27 +63,50 @@ def job_key(request: AnalyzeRequest, options: Options) -> str:
         "features": sorted(feature.value for feature in options.features),
         "tempo_bounds_bpm": options.tempo_bounds_bpm,
         "max_tags": options.max_tags,
+        "words": options.words.facts(),
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
-def _features(request: AnalyzeRequest) -> frozenset[Feature]:
+def _features(request: AnalyzeRequest, offer: Offer) -> frozenset[Feature]:
     if not request.features:
         return ALL_FEATURES
+    offered = [feature for feature in Feature if offer.concept or feature is not Feature.CONCEPT]
     asked = set()
     for index, number in enumerate(request.features):
         field = f"features[{index}]"
         if number not in PbFeature.values() or not number:
             raise InvalidArgument(f"{number} is no feature", field=field)
         name = PbFeature.Name(number).removeprefix(_PREFIX)
-        if name not in Feature.__members__:
-            offered = ", ".join(sorted(feature.name for feature in Feature))
+        if name not in [feature.name for feature in offered]:
+            names = ", ".join(sorted(feature.name for feature in offered))
             raise Unimplemented(
-                f"{field}: this analyzer does not offer {name}; it offers {offered}",
+                f"{field}: this analyzer does not offer {name}; it offers {names}",
                 reason="FEATURE_NOT_OFFERED",
             )
         asked.add(Feature[name])
     return frozenset(asked)
+
+
+def _words(options: AnalyzeOptions, offer: Offer) -> Words:
+    if options.language and not _LANGUAGE.fullmatch(options.language):
+        raise InvalidArgument(
+            "a language is a BCP 47 tag, such as en or pt-BR", field="options.language"
+        )
+    if options.lyrics.strip():
+        try:
+            read_lyrics(options.lyrics)
+        except UnreadableLyrics as error:
+            raise InvalidArgument(
+                str(error), field="options.lyrics", reason="LYRICS_UNREADABLE"
+            ) from None
+    if options.transcribe and offer.words_model is None:
+        raise Unimplemented(
+            "options.transcribe: this analyzer has no model that hears words; give the lyrics, or "
+            "set SOUNDSIGHT_ANALYZER_WHISPER_MODEL",
+            reason="TRANSCRIPTION_NOT_OFFERED",
+        )
+    return Words(options.lyrics, options.language, options.transcribe, offer.words_model)
 
 
 def _tempo_bounds(options: AnalyzeOptions) -> tuple[float, float]:

@@ -1,7 +1,7 @@
-"""The listening process: essentia runs here, apart from the server.
+"""The listening process: songs are listened to here, apart from the server.
 
 Requests come as lines of JSON on standard input; frames go out on what was standard output. What
-essentia and TensorFlow print goes to standard error. When the server is gone, so is this process.
+libraries print goes to standard error. When the server is gone, so is this process.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from soundsight.common.v1.common_pb2 import Progress
 from soundsight_analyzer.frames import Kind, Request, write_frame
 from soundsight_analyzer.listening import listen
 from soundsight_analyzer.messages import to_analysis
-from soundsight_analyzer.quiet import essentia_standard
+from soundsight_analyzer.quiet import essentia_standard, has_essentia
+from soundsight_kit.errors import FailedPrecondition
 
 MEMORY_LIMIT_VARIABLE = "SOUNDSIGHT_ANALYZER_WORKER_LIMIT_BYTES"
 _RETIRE_ABOVE_BYTES = 1 << 30
@@ -29,11 +30,14 @@ def main() -> None:
     """Listens to songs until standard input ends."""
     limit = int(os.environ.get(MEMORY_LIMIT_VARIABLE, "0"))
     if limit:
-        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+        # Only the soft limit: a GPU needs more, and its user lifts it.
+        _, most = resource.getrlimit(resource.RLIMIT_AS)
+        resource.setrlimit(resource.RLIMIT_AS, (limit, most))
     pipe = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     requests: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-    essentia_standard()
+    if has_essentia():
+        essentia_standard()
     threading.Thread(target=_read_requests, args=(requests,), daemon=True).start()
     while True:
         _serve(Request.from_json(requests.get()), pipe)
@@ -52,6 +56,9 @@ def _serve(request: Request, pipe: BinaryIO) -> None:
         analysis = to_analysis(listen(request.song, request.options, report))
     except MemoryError:
         write_frame(pipe, Kind.FAILED, b"the song needs more memory than one process may have")
+        return
+    except FailedPrecondition as error:
+        write_frame(pipe, Kind.UNREADY, error.message.encode())
         return
     write_frame(pipe, Kind.EVENT, AnalyzeResponse(analysis=analysis).SerializeToString())
 

@@ -1,7 +1,7 @@
 """The server's side of its listening processes: one per slot, started when needed, kept warm.
 
 A song that crashes a process fails alone: the process is replaced. A song that nobody waits for any
-more ends with its process, because essentia cannot be interrupted otherwise.
+more ends with its process, because a library in its midst cannot be interrupted otherwise.
 """
 
 from __future__ import annotations
@@ -19,14 +19,20 @@ import structlog
 from soundsight.analyzer.v1.analyzer_pb2 import AnalyzeResponse
 from soundsight_analyzer.frames import Kind, Request, read_frame
 from soundsight_analyzer.worker import MEMORY_LIMIT_VARIABLE
-from soundsight_kit.errors import DeadlineExceeded, Internal, ResourceExhausted
+from soundsight_kit.errors import DeadlineExceeded, FailedPrecondition, Internal, ResourceExhausted
 
 log = structlog.get_logger()
 
 _MODULE = "soundsight_analyzer.worker"
 _ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PYTHONPATH", "TMPDIR", "VIRTUAL_ENV")
-# Each of the allocator's arenas reserves address space; on a machine of many cores they add up.
-_FEW_ARENAS = {"MALLOC_ARENA_MAX": "2"}
+# Where a model from a hub is kept, and which GPU may be used.
+_MODEL_ENVIRONMENT = (
+    "HOME", "HF_HOME", "HF_HUB_CACHE", "HF_HUB_OFFLINE", "HF_ENDPOINT", "CUDA_VISIBLE_DEVICES",
+    "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy", "SSL_CERT_FILE",
+)  # fmt: skip
+# Each of the allocator's arenas reserves address space; on a machine of many cores they add up. The
+# taggers hear several windows at once, each on one processor, which is faster than the other way.
+_TUNING = {"MALLOC_ARENA_MAX": "2", "OPENBLAS_NUM_THREADS": "1"}
 _READ_LIMIT_BYTES = 8 << 20
 _TAIL_LINES = 20
 
@@ -47,7 +53,7 @@ class Workers:
         self._ending: set[asyncio.Task[int]] = set()
 
     async def warm(self) -> None:
-        """Starts a process ahead of its song, so that loading essentia takes no time of its own."""
+        """Starts a process ahead of its song, so that loading costs no time of its own."""
         if not self._idle and not self._closed:
             self._idle.append(await _Process.start(self._memory_bytes))
 
@@ -59,6 +65,7 @@ class Workers:
         Raises:
             ResourceExhausted: when the song needs more memory than a process may have.
             DeadlineExceeded: when it takes longer than the limit.
+            FailedPrecondition: when a model that the settings name cannot be loaded.
             Internal: when the process fails.
         """
         try:
@@ -129,7 +136,8 @@ class _Process:
     @classmethod
     async def start(cls, memory_bytes: int) -> _Process:
         # Nothing of the server's secrets is needed to listen to a song.
-        inherited = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
+        names = (*_ENVIRONMENT, *_MODEL_ENVIRONMENT)
+        inherited = {name: os.environ[name] for name in names if name in os.environ}
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-P",
@@ -138,7 +146,7 @@ class _Process:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            env={**inherited, **_FEW_ARENAS, MEMORY_LIMIT_VARIABLE: str(memory_bytes)},
+            env={**inherited, **_TUNING, MEMORY_LIMIT_VARIABLE: str(memory_bytes)},
             limit=_READ_LIMIT_BYTES,
             start_new_session=True,
         )
@@ -154,7 +162,7 @@ class _Process:
 
         Raises:
             _DiedIdle: when the process has not even begun.
-            Internal, ResourceExhausted: as `Workers.listen`.
+            FailedPrecondition, Internal, ResourceExhausted: as `Workers.listen`.
         """
         begun = False
         stdin, stdout = self._process.stdin, self._process.stdout
@@ -169,6 +177,8 @@ class _Process:
                     emit(AnalyzeResponse.FromString(body))
                 elif kind is Kind.FAILED:
                     raise ResourceExhausted(body.decode(), reason="SONG_TOO_LARGE")
+                elif kind is Kind.UNREADY:
+                    raise FailedPrecondition(body.decode(), reason="MODEL_NOT_LOADED")
                 else:
                     return kind is Kind.DONE
         except (asyncio.IncompleteReadError, ConnectionError):

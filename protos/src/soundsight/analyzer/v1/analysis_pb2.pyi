@@ -370,10 +370,12 @@ class Metadata(_message.Message):
     genre: _builtins.str
     """Genre as written in the file."""
     lyrics: _builtins.str
-    """Lyrics as written in the file, without times."""
+    """Lyrics as written in the file, in whichever format."""
     @_builtins.property
     def artwork(self) -> _common_pb2.ArtifactRef:
-        """The cover picture."""
+        """The cover picture, stored below `projects/{project}/artwork/`: JPEG, PNG or
+        WebP, at most 8 MiB, as found in the file and not decoded.
+        """
 
     def __init__(
         self,
@@ -408,7 +410,9 @@ class Rhythm(_message.Message):
     METRES_FIELD_NUMBER: _builtins.int
     TEMPO_CURVE_FIELD_NUMBER: _builtins.int
     tempo_bpm: _builtins.float
-    """Tempo, in beats per minute: the median over the song; 0 when there is none."""
+    """Tempo, in beats per minute: the median over the song; 0 when there is none.
+    A beat is what a foot taps: in 6/8 a dotted quarter.
+    """
     @_builtins.property
     def tempo_evidence(self) -> _common_pb2.Evidence:
         """How sure the tempo is, octave included."""
@@ -492,7 +496,7 @@ class Beat(_message.Message):
     time_s: _builtins.float
     """When it falls, in seconds."""
     position: _builtins.int
-    """Its place in the bar, from 1 (the downbeat); 0 when not known."""
+    """Its place in the bar, from 1 (the downbeat); 0 when not known. In 6/8, 1 and 2."""
     confidence: _builtins.float
     """0 to 1."""
     def __init__(
@@ -523,7 +527,7 @@ class Metre(_message.Message):
     start_s: _builtins.float
     """Where it begins, in seconds."""
     beats_per_bar: _builtins.int
-    """Beats in a bar: the upper number."""
+    """The upper number. In 6/8 it is 6, while `Rhythm.beats` has two to a bar."""
     beat_unit: _builtins.int
     """The note value of a beat: the lower number."""
     @_builtins.property
@@ -817,7 +821,8 @@ class Section(_message.Message):
     """End, in seconds; the start of the next section."""
     label: _builtins.str
     """Sections that sound alike share a label: `A`, `B`, ... in order of first
-    appearance; beyond `Z`, `AA`.
+    appearance; beyond `Z`, `AA`. A section with the music of an earlier one
+    and plainly another sound is its variation: `A'`, a further one `A''`.
     """
     occurrence: _builtins.int
     """Which appearance of its label this is, from 1."""
@@ -879,7 +884,9 @@ class Tag(_message.Message):
     SCORE_FIELD_NUMBER: _builtins.int
     EVIDENCE_FIELD_NUMBER: _builtins.int
     group: _builtins.str
-    """Group: `genre`, `mood`, `instrument`, `voice`, `style`, `content`, `era`, `other`."""
+    """Group: `genre`, `mood`, `instrument`, `voice`, `style`, `content`,
+    `emotion`, `era`, `other`.
+    """
     label: _builtins.str
     """The word, in lower case."""
     score: _builtins.float
@@ -1103,7 +1110,9 @@ class Lyrics(_message.Message):
 
     @_builtins.property
     def evidence(self) -> _common_pb2.Evidence:
-        """Where the words come from and how well they fit the voice."""
+        """Where the times come from, and how well the words fit the voice: the mean of
+        the words' confidences.
+        """
 
     def __init__(
         self,
@@ -1130,12 +1139,15 @@ class LyricLine(_message.Message):
     END_S_FIELD_NUMBER: _builtins.int
     TEXT_FIELD_NUMBER: _builtins.int
     WORDS_FIELD_NUMBER: _builtins.int
+    HEADING_FIELD_NUMBER: _builtins.int
     start_s: _builtins.float
     """Start, in seconds."""
     end_s: _builtins.float
     """End, in seconds."""
     text: _builtins.str
     """The line."""
+    heading: _builtins.str
+    """What the given text says above the line, such as `Chorus`; may be empty."""
     @_builtins.property
     def words(self) -> _containers.RepeatedCompositeFieldContainer[Global___LyricWord]:
         """Its words."""
@@ -1147,10 +1159,11 @@ class LyricLine(_message.Message):
         end_s: _builtins.float = ...,
         text: _builtins.str = ...,
         words: _abc.Iterable[Global___LyricWord] | None = ...,
+        heading: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_s", b"end_s", "start_s", b"start_s", "text", b"text", "words", b"words"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_s", b"end_s", "heading", b"heading", "start_s", b"start_s", "text", b"text", "words", b"words"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1232,19 +1245,29 @@ class SectionConcept(_message.Message):
 
     SECTION_INDEX_FIELD_NUMBER: _builtins.int
     TEXT_FIELD_NUMBER: _builtins.int
+    START_S_FIELD_NUMBER: _builtins.int
+    END_S_FIELD_NUMBER: _builtins.int
     section_index: _builtins.int
-    """Index into `SongAnalysis.sections`."""
+    """Index into `SongAnalysis.sections`, or into what they would be if they had
+    been asked for; 0 for a song without sections.
+    """
     text: _builtins.str
     """What it tells."""
+    start_s: _builtins.float
+    """Start of the section, in seconds."""
+    end_s: _builtins.float
+    """End of the section, in seconds."""
     def __init__(
         self,
         *,
         section_index: _builtins.int = ...,
         text: _builtins.str = ...,
+        start_s: _builtins.float = ...,
+        end_s: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["section_index", b"section_index", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_s", b"end_s", "section_index", b"section_index", "start_s", b"start_s", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -132,12 +132,16 @@ class AnalyzeOptions(_message.Message):
     MAX_TAGS_FIELD_NUMBER: _builtins.int
     lyrics: _builtins.str
     """The song's words, known to the caller: plain text, LRC or SRT. They are
-    aligned, never corrected.
+    aligned, never corrected. Empty takes those that the file carries.
     """
     language: _builtins.str
-    """Language of the words as a BCP 47 tag, such as `en`; empty when not known."""
+    """Language of the words, and of the concept, as a BCP 47 tag such as `en`;
+    empty when not known.
+    """
     transcribe: _builtins.bool
-    """Whether to transcribe when no lyrics are given. Default false."""
+    """Whether to transcribe when no lyrics are given and the file has none.
+    Default false.
+    """
     min_tempo_bpm: _builtins.float
     """Lowest and highest tempo looked for, in beats per minute; 0 means the
     implementation's own bounds.

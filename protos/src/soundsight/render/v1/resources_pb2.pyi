@@ -10,6 +10,7 @@ from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.rpc import status_pb2 as _status_pb2
+from soundsight.analyzer.v1 import analyzer_pb2 as _analyzer_pb2
 from soundsight.common.v1 import common_pb2 as _common_pb2
 from soundsight.scenewriter.v1 import scenewriter_pb2 as _scenewriter_pb2
 from soundsight.videogen.v1 import profile_pb2 as _profile_pb2
@@ -297,6 +298,7 @@ class RenderSpec(_message.Message):
     WEBHOOK_FIELD_NUMBER: _builtins.int
     TITLE_FIELD_NUMBER: _builtins.int
     ARTIST_FIELD_NUMBER: _builtins.int
+    ANALYSIS_FIELD_NUMBER: _builtins.int
     seed: _builtins.int
     """Seed, 0 to 2^63 - 1."""
     quality: _videogen_pb2.Quality.ValueType
@@ -337,6 +339,10 @@ class RenderSpec(_message.Message):
     def webhook(self) -> Global___Webhook:
         """Called when the render ends, as the Standard Webhooks specification says."""
 
+    @_builtins.property
+    def analysis(self) -> Global___AnalysisWishes:
+        """What the analyzer is asked for; absent means what it offers by itself."""
+
     def __init__(
         self,
         *,
@@ -354,14 +360,54 @@ class RenderSpec(_message.Message):
         webhook: Global___Webhook | None = ...,
         title: _builtins.str = ...,
         artist: _builtins.str = ...,
+        analysis: Global___AnalysisWishes | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["brief", b"brief", "excerpt", b"excerpt", "frame_rate", b"frame_rate", "resolution", b"resolution", "song", b"song", "webhook", b"webhook"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["analysis", b"analysis", "brief", b"brief", "excerpt", b"excerpt", "frame_rate", b"frame_rate", "resolution", b"resolution", "song", b"song", "webhook", b"webhook"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["artist", b"artist", "brief", b"brief", "excerpt", b"excerpt", "frame_rate", b"frame_rate", "goal", b"goal", "lyrics", b"lyrics", "quality", b"quality", "require_approval", b"require_approval", "resolution", b"resolution", "seed", b"seed", "song", b"song", "title", b"title", "video_pool", b"video_pool", "webhook", b"webhook"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["analysis", b"analysis", "artist", b"artist", "brief", b"brief", "excerpt", b"excerpt", "frame_rate", b"frame_rate", "goal", b"goal", "lyrics", b"lyrics", "quality", b"quality", "require_approval", b"require_approval", "resolution", b"resolution", "seed", b"seed", "song", b"song", "title", b"title", "video_pool", b"video_pool", "webhook", b"webhook"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RenderSpec: _TypeAlias = RenderSpec  # noqa: Y015
+
+@_typing.final
+class AnalysisWishes(_message.Message):
+    """What the analyzer is asked for."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FEATURES_FIELD_NUMBER: _builtins.int
+    CONCEPT_FIELD_NUMBER: _builtins.int
+    OPTIONS_FIELD_NUMBER: _builtins.int
+    concept: _builtins.bool
+    """Whether an audio language model is asked for its concept as well."""
+    @_builtins.property
+    def features(self) -> _containers.RepeatedScalarFieldContainer[_analyzer_pb2.Feature.ValueType]:
+        """What to listen for; empty means all that the analyzer offers without
+        further options. Lyrics and concept need not stand here: lyrics are heard
+        when `RenderSpec.lyrics` has words or `options.transcribe` is set.
+        """
+
+    @_builtins.property
+    def options(self) -> _analyzer_pb2.AnalyzeOptions:
+        """How to listen. `lyrics` stays empty: the words are `RenderSpec.lyrics`. An
+        empty `language` means that of the brief.
+        """
+
+    def __init__(
+        self,
+        *,
+        features: _abc.Iterable[_analyzer_pb2.Feature.ValueType] | None = ...,
+        concept: _builtins.bool = ...,
+        options: _analyzer_pb2.AnalyzeOptions | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["options", b"options"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["concept", b"concept", "features", b"features", "options", b"options"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AnalysisWishes: _TypeAlias = AnalysisWishes  # noqa: Y015
 
 @_typing.final
 class Excerpt(_message.Message):

@@ -52,9 +52,9 @@ def draw_curves(frames: Frames) -> Curves:
     step = curve_step(len(frames))
     return Curves(
         hop_s=step * FRAME_HOP_S,
-        energy=_scale(_pool(_smooth(energy, 0.1), step)),
-        bass=_scale(_pool(_smooth(bass, 0.06), step)),
-        onset=np.clip(_pool(onset, step, peaks=True), 0.0, 1.0),
+        energy=scale(pool(_smooth(energy, 0.1), step)),
+        bass=scale(pool(_smooth(bass, 0.06), step)),
+        onset=np.clip(pool(onset, step, peaks=True), 0.0, 1.0),
         brightness=_brightness(octaves, audible, step),
     )
 
@@ -70,7 +70,7 @@ def _smooth(values: Floats, width_s: float) -> Floats:
     return np.asarray(scipy.ndimage.gaussian_filter1d(values, width_s / FRAME_HOP_S / 2))
 
 
-def _pool(values: Floats, step: int, *, peaks: bool = False) -> Floats:
+def pool(values: Floats, step: int, *, peaks: bool = False) -> Floats:
     """Means of ``step`` frames each, or their peaks, which a mean would flatten."""
     starts = np.arange(0, len(values), step)
     if peaks:
@@ -79,7 +79,8 @@ def _pool(values: Floats, step: int, *, peaks: bool = False) -> Floats:
     return np.add.reduceat(values.astype(np.float64), starts) / counts
 
 
-def _scale(values: Floats) -> Floats:
+def scale(values: Floats) -> Floats:
+    """Values (n,) from their 2nd percentile, 0, to their 98th, 1."""
     low, high = np.percentile(values, [2, 98])
     if high <= 1e-9:
         return np.zeros(len(values))
@@ -93,4 +94,4 @@ def _brightness(octaves: Floats, audible: Flags, step: int) -> Floats:
         return np.zeros(len(range(0, len(octaves), step)))
     at = np.arange(len(octaves))
     filled = np.interp(at, at[audible], octaves[audible])
-    return _scale(_pool(_smooth(filled, 0.1), step))
+    return scale(pool(_smooth(filled, 0.1), step))

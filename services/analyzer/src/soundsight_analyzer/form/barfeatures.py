@@ -1,8 +1,9 @@
 """The song bar by bar: what each bar sounds like, for finding its form.
 
-A bar is described by its harmony (chroma of each quarter of it, so that chord sequences show), its
-timbre (log-mel means and spreads) and its rhythm (onset strength in four bands). Where there are no
-bars, or more than can be compared with each other, units of another length stand in for them.
+A bar is described by its harmony (the notes of each quarter of it, so that chord sequences show),
+its timbre (log-mel means and spreads) and its rhythm (onset strength in four bands). Where there
+are no bars, or more than can be compared with each other, units of another length stand in for
+them.
 """
 
 from __future__ import annotations
@@ -13,12 +14,15 @@ from itertools import pairwise
 import numpy as np
 
 from soundsight_analyzer.arrays import Floats
-from soundsight_analyzer.harmony.chroma import CHROMA_HOP_S
+from soundsight_analyzer.harmony.notes import NOTES_HOP_S, Notes
 from soundsight_analyzer.onsets import band_onsets
 from soundsight_analyzer.spectra import FRAME_HOP_S, Frames
 
-MOST_UNITS = 2500
+MOST_UNITS = 1200
 """Units are compared pair by pair: this bounds the memory of an hour to that of ten minutes."""
+
+FEWEST_DOWNBEATS = 4
+"""With fewer there are no bars to speak of."""
 
 _QUARTERS = 4
 _SECONDS_WITHOUT_BARS = 2.0
@@ -29,7 +33,7 @@ _TIMBRE_COEFFICIENTS = 14
 class BarFeatures:
     """Features of ``n`` units. ``edges_s`` (n + 1,) covers the song from 0 to its end.
 
-    ``harmony`` (n, 48), ``timbre`` (n, 28), ``rhythm`` (n, 4), ``level_db`` (n,).
+    ``harmony`` (n, 96), ``timbre`` (n, 28), ``rhythm`` (n, 4), ``level_db`` (n,).
     """
 
     edges_s: Floats
@@ -45,7 +49,7 @@ class BarFeatures:
 def unit_edges(downbeats_s: Floats, duration_s: float) -> Floats:
     """Edges (n + 1,) of the units: downbeats where there are any, else a regular grid."""
     edges: Floats
-    if len(downbeats_s) < 4:
+    if len(downbeats_s) < FEWEST_DOWNBEATS:
         count = max(1, round(duration_s / _SECONDS_WITHOUT_BARS))
         edges = np.linspace(0.0, duration_s, count + 1)
     else:
@@ -57,12 +61,12 @@ def unit_edges(downbeats_s: Floats, duration_s: float) -> Floats:
     return np.append(edges[:-1:step], edges[-1]) if step > 1 else edges
 
 
-def bar_features(frames: Frames, chroma_frames: Floats, edges_s: Floats) -> BarFeatures:
+def bar_features(frames: Frames, notes: Notes, edges_s: Floats) -> BarFeatures:
     """Describes each unit between ``edges_s`` (n + 1,)."""
     quarters = _quarter_edges(edges_s)
-    harmony = _means(np.sqrt(chroma_frames), quarters / CHROMA_HOP_S)
-    harmony = harmony - harmony.mean(axis=1, keepdims=True)
-    harmony = harmony.reshape(len(edges_s) - 1, _QUARTERS * 12)
+    pitches = np.sqrt(np.hstack([notes.treble, notes.bass]))
+    harmony = _means(pitches, quarters / NOTES_HOP_S)
+    harmony = harmony.reshape(len(edges_s) - 1, _QUARTERS * 24)
 
     edges = edges_s / FRAME_HOP_S
     loud = float(np.percentile(frames.mel.max(axis=1), 95)) + 1e-9

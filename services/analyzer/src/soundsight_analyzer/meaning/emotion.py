@@ -2,12 +2,17 @@
 
 Tags are words, and words lie somewhere on Russell's circumplex ("A circumplex model of affect",
 1980); a tag counts by how much more likely it is here than in music at large. Arousal also follows
-loudness, onsets and brightness (Gomez and Danuser, "Relationships between musical structure and
-psychophysiological measures of emotion", Emotion 2007); valence follows the mode, a little.
+loudness, onsets, brightness and tempo (Gomez and Danuser, "Relationships between musical structure
+and psychophysiological measures of emotion", Emotion 2007); valence follows mode and tempo, a
+little. Mode and tempo count by how sure they are.
+
+All weights are set by hand and by that literature, none by listeners' ratings of songs: hence the
+modest confidence, in valence above all, on which listeners themselves agree least.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,13 +20,14 @@ import scipy.ndimage
 
 from soundsight_analyzer.arrays import Floats
 from soundsight_analyzer.harmony.key import Key
-from soundsight_analyzer.meaning.tags import PATCH_S, TAGGERS, Tagger, TagWindows
+from soundsight_analyzer.meaning.tags import TAGGERS, Tagger, TagWindows
 from soundsight_analyzer.onsets import band_onsets
+from soundsight_analyzer.rhythm.tracking import Rhythm
 from soundsight_analyzer.spectra import FRAME_HOP_S, Frames
 
-SOURCE = "soundsight.circumplex(musicnn,loudness,onsets,brightness,mode)"
-VALENCE_CONFIDENCE = 0.35
-AROUSAL_CONFIDENCE = 0.6
+SOURCE = "soundsight.circumplex(musicnn,loudness,onsets,brightness,tempo,mode)"
+VALENCE_CONFIDENCE, AROUSAL_CONFIDENCE = 0.35, 0.6
+UNTAGGED_VALENCE_CONFIDENCE, UNTAGGED_AROUSAL_CONFIDENCE = 0.15, 0.45
 HOP_S = 1.5
 _MOST_VALUES = 5_000
 
@@ -48,6 +54,8 @@ _PLACES: dict[str, tuple[float, float]] = {
 _COMMONNESS = {"musicnn-msd": (0.42, 0.65), "musicnn-mtt": (0.19, 0.60)}
 _FEW = 2.0
 _MAJOR_VALENCE = 0.25
+_TEMPO_AROUSAL, _TEMPO_VALENCE = 0.15, 0.08
+_MIDDLE_TEMPO_BPM = 110.0
 
 
 @dataclass(frozen=True)
@@ -57,6 +65,8 @@ class EmotionOverTime:
     hop_s: float
     valence: Floats
     arousal: Floats
+    valence_confidence: float = VALENCE_CONFIDENCE
+    arousal_confidence: float = AROUSAL_CONFIDENCE
 
     def mean(self, start_s: float, end_s: float) -> tuple[float, float]:
         """Mean valence and arousal of a stretch of the song."""
@@ -65,21 +75,30 @@ class EmotionOverTime:
         return float(self.valence[first:end].mean()), float(self.arousal[first:end].mean())
 
 
-def feel(frames: Frames, tags: TagWindows | None, key: Key | None) -> EmotionOverTime:
+def feel(
+    frames: Frames,
+    tags: TagWindows | None,
+    keys: Sequence[Key] = (),
+    rhythm: Rhythm | None = None,
+) -> EmotionOverTime:
     """Emotion over a song of at least one frame; without tags the sound alone decides."""
     duration_s = len(frames) * FRAME_HOP_S
     hop_s = max(HOP_S, duration_s / _MOST_VALUES)
     moments = np.arange(max(1, int(np.ceil(duration_s / hop_s)))) * hop_s
+    pace = _pace(rhythm)
     arousal = sound_arousal(frames, moments)
-    valence = np.full(len(moments), _mode_valence(key))
+    valence = _mode_valence(keys, moments)
     if tags is not None:
         told = np.mean([_tag_emotion(tags, tagger, moments) for tagger in TAGGERS], axis=0)
         valence = valence + told[:, 0]
         arousal = 0.5 * arousal + 0.5 * told[:, 1]
+    heard = tags is not None
     return EmotionOverTime(
         hop_s=hop_s,
-        valence=np.clip(_smooth(valence), -1.0, 1.0),
-        arousal=np.clip(_smooth(arousal), -1.0, 1.0),
+        valence=np.clip(_smooth(valence + _TEMPO_VALENCE * pace), -1.0, 1.0),
+        arousal=np.clip(_smooth(arousal + _TEMPO_AROUSAL * pace), -1.0, 1.0),
+        valence_confidence=VALENCE_CONFIDENCE if heard else UNTAGGED_VALENCE_CONFIDENCE,
+        arousal_confidence=AROUSAL_CONFIDENCE if heard else UNTAGGED_AROUSAL_CONFIDENCE,
     )
 
 
@@ -111,14 +130,26 @@ def _tag_emotion(tags: TagWindows, tagger: Tagger, moments: Floats) -> Floats:
     common = first * (np.asarray(placed) + 1.0) ** -fall
     weights = tags.probabilities[tagger.id][:, placed] / common
     emotion = (weights @ places) / (weights.sum(axis=1, keepdims=True) + _FEW)
-    middles = np.arange(len(emotion)) * tags.hop_s + PATCH_S / 2
-    return np.stack([np.interp(moments, middles, emotion[:, axis]) for axis in (0, 1)], axis=1)
+    at = tags.middles_s
+    return np.stack([np.interp(moments, at, emotion[:, axis]) for axis in (0, 1)], axis=1)
 
 
-def _mode_valence(key: Key | None) -> float:
-    if key is None:
+def _mode_valence(keys: Sequence[Key], moments: Floats) -> Floats:
+    """Valence (n,) by the mode that holds at ``moments`` (n,)."""
+    if not keys:
+        return np.zeros(len(moments))
+    signs = np.asarray([-1.0 if key.minor else 1.0 for key in keys])
+    told = _MAJOR_VALENCE * signs * np.asarray([key.confidence for key in keys])
+    holding = np.searchsorted([key.start_s for key in keys], moments, side="right") - 1
+    return np.asarray(told[np.maximum(holding, 0)])
+
+
+def _pace(rhythm: Rhythm | None) -> float:
+    """How fast the song is, in octaves from a middling tempo, between -1 and 1."""
+    if rhythm is None or rhythm.tempo_bpm <= 0:
         return 0.0
-    return (-_MAJOR_VALENCE if key.minor else _MAJOR_VALENCE) * key.confidence
+    octaves = np.log2(rhythm.tempo_bpm / _MIDDLE_TEMPO_BPM)
+    return float(np.clip(octaves, -1.0, 1.0) * rhythm.tempo_confidence)
 
 
 def _smooth(values: Floats) -> Floats:

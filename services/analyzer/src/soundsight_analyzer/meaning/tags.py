@@ -1,17 +1,15 @@
 """Tags by musicnn: what the song is called, window by window.
 
-The mel spectrogram is computed here, in float32 and as the original does it with librosa, and the
-networks run in essentia's TensorFlow. Fed that way they agree with the original to six digits;
-essentia's own input stage differs from it in the third.
+The mel spectrogram is computed here, in float32 and as the original does it with librosa.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import as_file, files
-from typing import Any
 
 import numpy as np
 import scipy.fft
@@ -19,16 +17,22 @@ import soxr
 
 from soundsight_analyzer.arrays import Floats
 from soundsight_analyzer.meaning.labels import MSD_LABELS, MTT_LABELS
-from soundsight_analyzer.quiet import essentia_standard
+from soundsight_analyzer.meaning.musicnn import (
+    BLOCK_FRAMES,
+    BLOCKS,
+    MEL_BANDS,
+    PATCH_FRAMES,
+    Pooled,
+    load_network,
+)
 
 MODEL_RATE_HZ = 16_000
-_FFT, _HOP, _MEL = 512, 256, 96
-PATCH_FRAMES = 187
+_FFT, _HOP = 512, 256
 PATCH_S = PATCH_FRAMES * _HOP / MODEL_RATE_HZ
-_OVERLAP_UP_TO_S = 120.0
-"""Windows of short songs overlap by half; in longer ones there are enough without."""
-_BATCH = 8
+BLOCK_S = BLOCK_FRAMES * _HOP / MODEL_RATE_HZ
+_HOP_BLOCKS = 3
 _SHORTEST_S = 0.5
+_MOST_THREADS = 8
 
 
 @dataclass(frozen=True)
@@ -40,10 +44,9 @@ class Tagger:
     labels: tuple[str, ...]
 
 
-TAGGERS = (
-    Tagger("musicnn-msd", "musicnn-msd.pb", MSD_LABELS),
-    Tagger("musicnn-mtt", "musicnn-mtt.pb", MTT_LABELS),
-)
+MSD = Tagger("musicnn-msd", "musicnn-msd.npz", MSD_LABELS)
+MTT = Tagger("musicnn-mtt", "musicnn-mtt.npz", MTT_LABELS)
+TAGGERS = (MSD, MTT)
 
 
 @dataclass(frozen=True)
@@ -56,18 +59,25 @@ class TagWindows:
     hop_s: float
     probabilities: dict[str, Floats]
 
+    def __len__(self) -> int:
+        return len(next(iter(self.probabilities.values())))
+
+    @property
+    def middles_s(self) -> Floats:
+        """Where the middles of the windows lie, (windows,)."""
+        return np.arange(len(self)) * self.hop_s + PATCH_S / 2
+
     def mean(self, tagger: Tagger, start_s: float, end_s: float) -> Floats:
         """Mean probabilities (50,) of the windows whose middles lie within a stretch of the song.
 
         A stretch too short to hold one gets the nearest.
         """
-        values = self.probabilities[tagger.id]
-        middles = np.arange(len(values)) * self.hop_s + PATCH_S / 2
+        middles = self.middles_s
         inside = (middles >= start_s) & (middles < end_s)
         if not inside.any():
-            inside = np.zeros(len(values), dtype=bool)
+            inside = np.zeros(len(middles), dtype=bool)
             inside[np.abs(middles - (start_s + end_s) / 2).argmin()] = True
-        return np.asarray(values[inside].mean(axis=0))
+        return np.asarray(self.probabilities[tagger.id][inside].mean(axis=0))
 
 
 def hear_tags(
@@ -77,24 +87,25 @@ def hear_tags(
 
     ``progress`` is told windows done and windows in all, over both models.
     """
-    duration_s = len(samples) / rate_hz
-    if duration_s < _SHORTEST_S or not samples.any():
+    if len(samples) < _SHORTEST_S * rate_hz or not samples.any():
         return None
     mel = mel_spectrogram(soxr.resample(samples, rate_hz, MODEL_RATE_HZ))
-    hop = PATCH_FRAMES // 2 if duration_s <= _OVERLAP_UP_TO_S else PATCH_FRAMES
-    starts = patch_starts(len(mel), hop)
-    total = len(starts) * len(TAGGERS)
+    patches = cut_patches(mel)
+    # Blocks that lie wholly in the silence after the song say nothing about it.
+    sounding = max(BLOCKS, len(mel) // BLOCK_FRAMES)
+    total = len(patches) * len(TAGGERS)
     done = 0
     probabilities = {}
-    for tagger in TAGGERS:
-        rows = []
-        for patches in _batches(mel, starts):
-            rows.append(run_network(tagger, patches))
-            done += len(patches)
-            if progress:
-                progress(done, total)
-        probabilities[tagger.id] = np.concatenate(rows)
-    return TagWindows(hop_s=hop * _HOP / MODEL_RATE_HZ, probabilities=probabilities)
+    with ThreadPoolExecutor(_threads()) as pool:
+        for tagger in TAGGERS:
+            heard = []
+            for pooled in pool.map(load_network(tagger.file).hear, patches):
+                heard.append(pooled)
+                done += 1
+                if progress:
+                    progress(done, total)
+            probabilities[tagger.id] = _windows(tagger, Pooled.join(heard), sounding)
+    return TagWindows(hop_s=_HOP_BLOCKS * BLOCK_S, probabilities=probabilities)
 
 
 def mel_spectrogram(samples: Floats) -> Floats:
@@ -115,37 +126,34 @@ def mel_spectrogram(samples: Floats) -> Floats:
     return np.concatenate(blocks)
 
 
-def patch_starts(frames: int, hop: int) -> list[int]:
-    """First frames of the patches; what does not fill one at the end of the song is left out."""
-    if frames <= PATCH_FRAMES:
-        return [0]
-    return list(range(0, frames - PATCH_FRAMES + 1, hop))
+def cut_patches(mel: Floats) -> Floats:
+    """Patches (n, 187, 96), one after the other, of ``mel`` (frames, 96); silence fills the last.
+
+    A rest shorter than a block is left out, unless there is nothing else.
+    """
+    count = max(1, -(-(len(mel) - BLOCK_FRAMES + 1) // PATCH_FRAMES))
+    kept = mel[: count * PATCH_FRAMES]
+    padded = np.pad(kept, ((0, count * PATCH_FRAMES - len(kept)), (0, 0)))
+    return padded.reshape(count, PATCH_FRAMES, MEL_BANDS)
 
 
 def run_network(tagger: Tagger, patches: Floats) -> Floats:
-    """Probabilities (batch, 50) of patches (batch, 187, 96)."""
-    import essentia
-
-    # essentia ignores strides: what it is given must be contiguous.
-    pool = essentia.Pool()
-    pool.set("model/Placeholder", np.ascontiguousarray(patches[:, None], dtype=np.float32))
-    answer = _network(tagger.file)(pool)["model/Sigmoid"]
-    return np.nan_to_num(np.array(answer, dtype=np.float32)).reshape(len(patches), -1)
+    """Probabilities (batch, 50) of patches (batch, 187, 96), as the original gives them."""
+    network = load_network(tagger.file)
+    pooled = Pooled.join([network.hear(patch) for patch in patches])
+    return network.name(pooled.over(BLOCKS, BLOCKS))
 
 
-def _batches(mel: Floats, starts: list[int]) -> Iterator[Floats]:
-    if len(mel) < PATCH_FRAMES:
-        mel = np.pad(mel, ((0, PATCH_FRAMES - len(mel)), (0, 0)))
-    for first in range(0, len(starts), _BATCH):
-        yield np.stack([mel[s : s + PATCH_FRAMES] for s in starts[first : first + _BATCH]])
+def _windows(tagger: Tagger, pooled: Pooled, sounding: int) -> Floats:
+    """Probabilities (windows, 50) of windows every few blocks of the ``sounding`` ones."""
+    kept = Pooled(pooled.strongest[:sounding], pooled.mean[:sounding])
+    return load_network(tagger.file).name(kept.over(BLOCKS, _HOP_BLOCKS))
 
 
-@cache
-def _network(file: str) -> Any:
-    with as_file(files("soundsight_analyzer") / "weights" / file) as path:
-        return essentia_standard().TensorflowPredict(
-            graphFilename=str(path), inputs=["model/Placeholder"], outputs=["model/Sigmoid"]
-        )
+def _threads() -> int:
+    """As many threads as this process may use processors: numpy works without holding others up."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return min(_MOST_THREADS, allowed or 1)
 
 
 @cache
@@ -153,7 +161,7 @@ def _mel_filters() -> Floats:
     """Slaney's mel filters (257, 96): linear below 1 kHz, logarithmic above, of equal area."""
     step = np.log(6.4) / 27.0
     top = 15.0 + np.log(MODEL_RATE_HZ / 2 / 1000.0) / step
-    mels = np.linspace(0.0, top, _MEL + 2)
+    mels = np.linspace(0.0, top, MEL_BANDS + 2)
     hz = np.where(mels < 15.0, mels * 200.0 / 3.0, 1000.0 * np.exp(step * (mels - 15.0)))
     bins = np.arange(_FFT // 2 + 1) * (MODEL_RATE_HZ / _FFT)
     low, centre, high = hz[:-2], hz[1:-1], hz[2:]

@@ -27,6 +27,5 @@ def section_message(heard: Heard, index: int) -> pb.Section:
     if heard.emotion is not None:
         message.emotion.CopyFrom(emotion_message(heard.emotion, section.start_s, section.end_s))
     if heard.tags is not None:
-        limit = heard.options.max_tags
-        message.tags.extend(tag_messages(heard.tags, section.start_s, section.end_s, limit))
+        message.tags.extend(tag_messages(heard, section.start_s, section.end_s))
     return message

@@ -1,109 +1,105 @@
-"""Bars: which points of a grid of half beats are beats, and which of those are downbeats.
+"""Bars: which points of a grid are beats, and which of those are downbeats.
 
-A hidden Markov model walks through the eight half beats of a 4/4 bar. What speaks for each place is
-what musicians do there: harmony changes on the downbeat, the bass plays on one and three, the snare
-answers on two and four. A jump within the bar (an inserted beat, a wrong grid) is possible and
-dear.
+A hidden Markov model walks through the places of a bar, as the bar-pointer model of Krebs, Boeck
+and Widmer does ("An efficient state-space model for joint tempo and meter tracking", ISMIR 2015),
+on a grid whose tempo is settled. A jump within the bar is possible and dear: a bar with a beat too
+few or too many is now and then written, but the beat does not move to the off-beat while the tempo
+goes on evenly; there, such a jump must be worth many bars of evidence.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.ndimage
 
-from soundsight_analyzer.arrays import Floats, Ints
+from soundsight_analyzer.arrays import Flags, Floats, Ints
 
-BEATS_PER_BAR = 4
-PLACES = 2 * BEATS_PER_BAR
-_JUMP_COST = 8.0
-
-
-@dataclass(frozen=True)
-class GridEvidence:
-    """What is heard at each point of the grid, all (points,) and in any unit."""
-
-    harmonic_change: Floats
-    onset: Floats
-    low_onset: Floats
-    snare_onset: Floats
+_BEAT_JUMP = 10.0
+_HALF_JUMP = 300.0
+_METRE_CHANGE = 25.0
+_UNEVEN = 0.03
+_UNEVEN_POINTS = 9
 
 
 @dataclass(frozen=True)
 class BarPath:
-    """``places`` (points,): half beats since the downbeat, 0 to 7.
-
-    ``fit`` is the mean evidence per bar: on the wrong metrical level the places of a bar do not
-    show their own sounds, and it falls.
-
-    ``beat_margin`` and ``downbeat_margin`` tell how clearly the beats beat the off-beats, and this
-    downbeat the next best one: 0 is a coin toss, 1 is plain.
-    """
+    """``places`` (points,): grid points since the downbeat. ``metres`` (points,): which of the
+    metres that were asked about. ``score``: the evidence that the path collects, in nats."""
 
     places: Ints
-    fit: float
-    beat_margin: float
-    downbeat_margin: float
+    metres: Ints
+    score: float
 
 
-def follow_bars(evidence: GridEvidence) -> BarPath:
-    """Finds the most likely place in the bar of each point of the grid."""
-    observed = _observations(evidence)
-    places = _viterbi(observed)
-    # The margins compare the path with the same path moved within the bar.
-    points = np.arange(len(places))
-    sums = np.asarray(
-        [observed[points, (places + shift) % PLACES].sum() for shift in range(PLACES)]
-    )
-    spread = float(np.sqrt(len(places))) * 1.5 + 1e-9
-    off_beat = max(sums[1::2])
-    other_beat = max(sums[2::2])
-    return BarPath(
-        places=places,
-        fit=float(sums[0]) / len(places) * PLACES,
-        beat_margin=float(np.tanh(max(0.0, sums[0] - off_beat) / (6.0 * spread))),
-        downbeat_margin=float(np.tanh(max(0.0, sums[0] - other_beat) / (4.0 * spread))),
-    )
+def follow_bars(scores: Sequence[Floats], *, division: int, uneven: Flags) -> BarPath:
+    """The most likely place in the bar of each grid point.
 
+    ``scores`` holds for each metre the score (points, places) of each place of its bar;
+    ``division`` is the number of grid points to a beat, the same in all; ``uneven`` (points,) is
+    where the grid does not go on evenly. From one metre to another it goes at bar lines alone.
+    """
+    observed = np.concatenate(scores, axis=1)
+    lengths = [part.shape[1] for part in scores]
+    firsts = np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64)
+    lasts = firsts + np.asarray(lengths) - 1
+    points, states = observed.shape
+    came_from: Ints = np.arange(states) - 1
+    came_from[firsts] = lasts
 
-def _observations(evidence: GridEvidence) -> Floats:
-    """Score (points, PLACES) of each place. Each kind of evidence has mean 0 and deviation 1."""
-    change = _standard(np.minimum(evidence.harmonic_change, _ceiling(evidence.harmonic_change)))
-    onset = _standard(evidence.onset)
-    low = _standard(evidence.low_onset)
-    snare = _standard(evidence.snare_onset)
-    observed = np.zeros((len(onset), PLACES))
-    observed[:, 0] = 1.5 * change + 0.5 * low + 0.3 * onset
-    observed[:, 2] = observed[:, 6] = 0.4 * snare + 0.3 * onset
-    observed[:, 4] = 0.3 * change + 0.4 * low + 0.3 * onset
-    return observed
-
-
-def _viterbi(observed: Floats) -> Ints:
-    points = len(observed)
-    places = np.arange(PLACES)
+    bars = [slice(first, last + 1) for first, last in zip(firsts, lasts, strict=True)]
     score = observed[0].copy()
-    source = np.zeros((points, PLACES), dtype=np.int8)
+    source = np.zeros((points, states), dtype=np.int16)
     for point in range(1, points):
-        stayed = np.roll(score, 1)
-        best = int(score.argmax())
-        jumped = score[best] - _JUMP_COST
-        source[point] = np.where(stayed >= jumped, (places - 1) % PLACES, best)
-        score = np.maximum(stayed, jumped) + observed[point]
+        value, origin = score[came_from], came_from.copy()
+        if len(lengths) > 1:
+            best = int(lasts[score[lasts].argmax()])
+            entering = firsts[score[best] - _METRE_CHANGE > value[firsts]]
+            value[entering], origin[entering] = score[best] - _METRE_CHANGE, best
+        half_jump = _BEAT_JUMP if uneven[point] else _HALF_JUMP
+        for bar in bars:
+            value[bar], origin[bar] = _jump(
+                score[bar], value[bar], origin[bar] - bar.start, division, half_jump
+            )
+            origin[bar] += bar.start
+        source[point] = origin
+        score = value + observed[point]
     path = np.empty(points, dtype=np.int64)
     path[-1] = int(score.argmax())
     for point in range(points - 1, 0, -1):
         path[point - 1] = source[point, path[point]]
-    return path
+    metres = np.searchsorted(firsts, path, side="right") - 1
+    return BarPath(path - firsts[metres], metres, float(score.max()))
 
 
-def _standard(values: Floats) -> Floats:
-    deviation = float(values.std())
-    if deviation <= 1e-9:
-        return np.zeros(len(values))
-    return np.asarray((values - values.mean()) / deviation, dtype=np.float64)
+def uneven_points(points: Floats) -> Flags:
+    """Where the spacing of grid ``points`` (n,) changes by more than 3 %: there a rest or a new
+    tempo may have moved the grid against the beat."""
+    if len(points) < 2 * _UNEVEN_POINTS:
+        return np.zeros(len(points), dtype=bool)
+    spacing = np.diff(points, prepend=2 * points[0] - points[1])
+    mean = scipy.ndimage.uniform_filter1d(spacing, _UNEVEN_POINTS, mode="nearest")
+    reach = _UNEVEN_POINTS // 2 + 2
+    before = np.concatenate([np.full(reach, mean[0]), mean[:-reach]])
+    after = np.concatenate([mean[reach:], np.full(reach, mean[-1])])
+    changed = np.abs(np.log(after / before)) > _UNEVEN
+    return np.asarray(scipy.ndimage.maximum_filter1d(changed, size=_UNEVEN_POINTS), dtype=bool)
 
 
-def _ceiling(values: Floats) -> float:
-    """One key change shall not outweigh all the chords of the song."""
-    return 1.5 * float(np.percentile(values, 95))
+def _jump(
+    score: Floats, value: Floats, origin: Ints, division: int, half_jump: float
+) -> tuple[Floats, Ints]:
+    """Lets the path go on anywhere in the bar: cheaper when the place within the beat follows."""
+    table = score.reshape(-1, division)
+    rows = table.argmax(axis=0)
+    columns = np.arange(division)
+    best = rows * division + columns
+    to_follow = np.tile(np.roll(best, 1), len(table))
+    any_best = int(best[table[rows, columns].argmax()])
+    followed = score[to_follow] - _BEAT_JUMP
+    moved = score[any_best] - half_jump
+    jumped = np.maximum(followed, moved)
+    from_where = np.where(followed >= moved, to_follow, any_best)
+    return np.maximum(value, jumped), np.where(value >= jumped, origin, from_where)

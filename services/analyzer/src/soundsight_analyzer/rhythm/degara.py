@@ -1,6 +1,6 @@
-"""essentia's beat tracker, asked for its opinion.
+"""essentia's beat tracker, asked for its opinion where essentia is installed.
 
-essentia is imported here and in ``tonality`` and ``tags`` alone; all else is numpy.
+essentia is used here alone.
 """
 
 from __future__ import annotations
@@ -23,6 +23,4 @@ def degara(samples: Floats) -> OtherTracker:
     """
     piece = np.ascontiguousarray(samples[: _LONGEST_S * RATE_HZ], dtype=np.float32)
     beats = np.asarray(essentia_standard().BeatTrackerDegara()(piece), dtype=np.float64)
-    if len(beats) < 2:
-        return OtherTracker(np.zeros(0), 0.0)
-    return OtherTracker(beats, 60.0 / float(np.median(np.diff(beats))))
+    return OtherTracker(beats, SOURCE)

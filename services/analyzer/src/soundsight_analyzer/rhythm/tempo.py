@@ -1,80 +1,73 @@
-"""Tempo: which periods the onsets repeat with, and which of them is the beat.
+"""Periodicity: which periods the song repeats with, and the grids that may divide its beats.
 
-The periods come from the autocorrelation of the onset envelope. Autocorrelation cannot tell a beat
-from two: that choice (the metrical level) is made by listening to the onsets between the beats.
+The periods come from the autocorrelation of the onsets and of the network's activations.
+Autocorrelation cannot tell a beat from two, or from three: which period is the beat is not decided
+here.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import scipy.ndimage
 
 from soundsight_analyzer.arrays import Floats
-from soundsight_analyzer.rhythm.beattrack import track_beats
 from soundsight_analyzer.spectra import FRAME_HOP_S
 
 DEFAULT_BOUNDS_BPM = (50.0, 215.0)
 _WINDOW_FRAMES = 1200
 _MULTIPLES = 8
-_PRIOR_CENTRE_BPM = 115.0
-_PRIOR_OCTAVES = 0.7
-_FULL_STRENGTH = 0.84
-_STRENGTH_WEIGHT = 12.0
-_ALTERNATION_WEIGHT = 3.0
-_VOTE_WEIGHT = 0.5
+_FAMILY = (1.0, 1 / 2, 1 / 3, 2 / 3, 4 / 3)
+_SAME = 1.02
 
 
 @dataclass(frozen=True)
-class TempoLevel:
-    """A candidate for the beat. ``score`` is a log-likelihood up to a constant."""
+class Periodicity:
+    """``spacings`` (in frames): of the grids that may divide the beats, finest first, empty without
+    a pulse. ``clarity``: how regular the onsets are, 0 to 1."""
 
-    period_s: float
-    score: float
-
-    @property
-    def bpm(self) -> float:
-        return 60.0 / self.period_s
-
-
-@dataclass(frozen=True)
-class TempoEstimate:
-    """Levels, slowest first (empty without a pulse), and how regular the onsets are, 0 to 1."""
-
-    levels: tuple[TempoLevel, ...]
+    spacings: tuple[float, ...]
     clarity: float
 
 
-def estimate_tempo(
-    onsets: Floats,
-    bands: Floats,
-    *,
-    bounds_bpm: tuple[float, float] = DEFAULT_BOUNDS_BPM,
-    votes_bpm: tuple[float, ...] = (),
-) -> TempoEstimate:
-    """Estimates the tempo from onset envelopes at FRAME_HOP_S.
+def find_periodicity(
+    onsets: Floats, activations: Floats, *, bounds_bpm: tuple[float, float] = DEFAULT_BOUNDS_BPM
+) -> Periodicity:
+    """Finds the song's period in onset envelope and network's activation, (frames,) each, at
+    FRAME_HOP_S, and lists grids in its proportions.
 
-    ``onsets`` (frames,) is the whole, ``bands`` (frames, 4) its bands.
-    ``votes_bpm`` are what other trackers say: they tip the choice of the level, no more.
+    Beats of any tempo in the bounds are made of 2, 3, 4, 6 or 8 points of one of the grids.
     """
     correlation = autocorrelation(onsets)
     # The beat's family of halvings and doublings is looked for in all tempi, so that narrow bounds
-    # choose a member of it and not a tempo of their own, unless there is none inside them.
+    # choose a member of it and not a tempo of their own.
     wide_bpm = (
         min(bounds_bpm[0], DEFAULT_BOUNDS_BPM[0]),
         max(bounds_bpm[1], DEFAULT_BOUNDS_BPM[1]),
     )
-    period, clarity = _strongest_period(correlation, wide_bpm)
-    if period is not None and not _halvings_and_doublings(period, bounds_bpm):
-        period, clarity = _strongest_period(correlation, bounds_bpm)
-    if period is None:
-        return TempoEstimate((), 0.0)
+    heard, clarity = _strongest_period(correlation, wide_bpm)
+    both = 0.5 * correlation + 0.5 * autocorrelation(activations)
+    period, _ = _strongest_period(both, wide_bpm)
+    if heard is None or period is None:
+        return Periodicity((), 0.0)
     # Regular ripples that are no onsets make no pulse.
     clarity *= min(1.0, float(np.percentile(onsets, 99)))
     period = _refine_period(onsets, period)
-    levels = _weigh_levels(onsets, bands, period, bounds_bpm, votes_bpm)
-    return TempoEstimate(levels, clarity)
+    return Periodicity(_spacings(period, highest_bpm=wide_bpm[1]), clarity)
+
+
+def _spacings(period: float, *, highest_bpm: float) -> tuple[float, ...]:
+    """Grids in simple proportions to ``period``, within the octave that begins at half the fastest
+    beat; those that are nearly the same counted once."""
+    finest = 60.0 / highest_bpm / FRAME_HOP_S / 2.0
+    octaves = [np.floor(np.log2(period * share / finest)) for share in _FAMILY]
+    found = sorted(period * share / 2.0**o for share, o in zip(_FAMILY, octaves, strict=True))
+    kept: list[float] = []
+    for spacing in found:
+        if not kept or spacing > _SAME * kept[-1]:
+            kept.append(float(spacing))
+    return tuple(kept)
 
 
 def autocorrelation(onsets: Floats) -> Floats:
@@ -132,57 +125,3 @@ def _refine_period(onsets: Floats, period: float) -> float:
     # The phase must not jump between windows for this sum to be fair: each window has its own.
     waves = np.exp(-2j * np.pi * np.arange(window)[:, None] / candidates)
     return float(candidates[np.abs(pieces @ waves).sum(axis=0).argmax()])
-
-
-def _weigh_levels(
-    onsets: Floats,
-    bands: Floats,
-    period: float,
-    bounds_bpm: tuple[float, float],
-    votes_bpm: tuple[float, ...],
-) -> tuple[TempoLevel, ...]:
-    """Weighs the halvings and doublings of ``period`` against each other.
-
-    A level is worth more than the next slower one when its beats are nearly as strong, and less
-    when every second one is of another kind: then the beats between are off-beats. Below that
-    evidence stands a prior on tempo.
-    """
-    levels = []
-    evidence = 0.0
-    slower = 0.0
-    for candidate in _halvings_and_doublings(period, bounds_bpm):
-        strength, alternation = _listen_at(onsets, bands, candidate)
-        if slower > 0:
-            evidence += _STRENGTH_WEIGHT * (strength / slower - _FULL_STRENGTH)
-            evidence += _ALTERNATION_WEIGHT * min(0.0, alternation)
-        slower = strength
-        level = TempoLevel(period_s=candidate * FRAME_HOP_S, score=0.0)
-        prior = -0.5 * (np.log2(level.bpm / _PRIOR_CENTRE_BPM) / _PRIOR_OCTAVES) ** 2
-        votes = sum(abs(np.log(level.bpm / vote)) < 0.06 for vote in votes_bpm if vote > 0)
-        levels.append(replace(level, score=float(evidence + prior + _VOTE_WEIGHT * votes)))
-    return tuple(levels)
-
-
-def _halvings_and_doublings(period: float, bounds_bpm: tuple[float, float]) -> list[float]:
-    """Periods inside the bounds, longest first."""
-    shortest = 60.0 / bounds_bpm[1] / FRAME_HOP_S
-    longest = 60.0 / bounds_bpm[0] / FRAME_HOP_S
-    periods = [period * 2.0**k for k in range(3, -4, -1)]
-    return [p for p in periods if shortest <= p <= longest]
-
-
-def _listen_at(onsets: Floats, bands: Floats, period: float) -> tuple[float, float]:
-    """Mean onset strength at the best beats of this period, and how alike neighbours sound.
-
-    Alike: the correlation of each beat's onsets in the four bands with the next beat's, -1 to 1.
-    """
-    beats = track_beats(onsets, period=period)
-    if len(beats) < 4:
-        return 0.0, 0.0
-    at = np.clip(np.rint(beats).astype(np.int64), 0, len(onsets) - 1)
-    strength = float(scipy.ndimage.maximum_filter1d(onsets, size=7)[at].mean())
-    sounds = scipy.ndimage.maximum_filter1d(bands, size=7, axis=0)[at]
-    sounds = (sounds - sounds.mean(axis=0)) / (sounds.std(axis=0) + 1e-9)
-    now, following = sounds[:-1], sounds[1:]
-    norm = float(np.sqrt((now**2).sum() * (following**2).sum()))
-    return strength, float((now * following).sum()) / norm if norm > 0 else 0.0

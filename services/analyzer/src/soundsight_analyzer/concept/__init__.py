@@ -1,0 +1,1 @@
+"""The second pipeline: a concept that an audio language model writes straight from the sound."""
