@@ -16,7 +16,7 @@ from soundsight.render.v1.resources_pb2 import Render, RenderOutputs, SceneStatu
 from soundsight.scenewriter.v1.storyboard_pb2 import Scene, Storyboard, Treatment
 from soundsight.videogen.v1.shot_pb2 import Shot
 from soundsight_cli.closing import places, rows, show, storyboard_command
-from soundsight_cli.spec import BadOption, VideoOptions
+from soundsight_cli.spec import BadOption, ListenOptions, VideoOptions
 from soundsight_cli.state import STORE_CAP_GB, store_cap_bytes
 
 RENDER = Render(
@@ -98,12 +98,19 @@ def test_colours_are_for_terminals(
 def test_the_storyboard_is_asked_for_as_it_was_made() -> None:
     """The command names every option that the storyboard hangs on, safely quoted, and no other."""
     options = VideoOptions(
-        width=640, seed=3, style="snow, calm", quality="draft", start="0:10", fps="30"
+        width=640,
+        seed=3,
+        style="snow, calm",
+        quality="draft",
+        start="0:10",
+        fps="30",
+        listen=ListenOptions(lyrics=Path("my words.lrc"), concept=True),
     )
     command = storyboard_command(Path("my song.mp3"), options)
     assert shlex.split(command) == [
         *("soundsight", "storyboard", "my song.mp3", "--width", "640", "--fps", "30"),
         *("--seed", "3", "--style", "snow, calm", "--from", "0:10"),
+        *("--lyrics", "my words.lrc", "--concept"),
     ]
     plain = storyboard_command(Path("song.mp3"), VideoOptions())
     assert plain == "soundsight storyboard song.mp3"

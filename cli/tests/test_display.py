@@ -108,6 +108,8 @@ def test_quiet_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
         (Progress(stage="film", done=120, total=1080), "2 of 9 scenes, frame 120 of 1080"),
         (Progress(stage="join", done=3, total=8), "join 3 of 8"),
         (Progress(stage="queue"), "queue"),
+        (Progress(stage="harmony", done=1, total=1), "harmony"),
+        (Progress(stage="fetch", done=0, total=5_180_658), "fetch"),
         (Progress(stage="plan", message="choosing cuts"), "choosing cuts"),
     ],
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from soundsight_cli.files import check_folder, check_output, check_song
+from soundsight_cli.files import check_folder, check_output, check_song, write_whole
 from soundsight_cli.supervisor import SuiteError
 
 
@@ -87,3 +87,20 @@ def test_a_folder_must_take_a_new_file(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
     with pytest.raises(OSError, match="/proc"):
         check_folder(Path("/proc/video.mp4"))
+
+
+def test_a_file_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
+    """A new file takes an old one's place at once, with the rights of any other; one that cannot
+    be written leaves the old one, and nothing beside it."""
+    output = tmp_path / "picture.png"
+    output.write_bytes(b"old")
+    write_whole(output, b"new")
+    assert output.read_bytes() == b"new"
+    plain = tmp_path / "plain"
+    plain.touch()
+    assert output.stat().st_mode == plain.stat().st_mode
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    with pytest.raises(OSError, match="directory"):
+        write_whole(folder, b"new")
+    assert {path.name for path in tmp_path.iterdir()} == {"picture.png", "plain", "folder"}

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from soundsight.analyzer.v1.analyzer_pb2 import AnalyzeOptions, Feature
 from soundsight.common.v1.common_pb2 import ArtifactRef
-from soundsight.render.v1.resources_pb2 import RenderGoal
+from soundsight.render.v1.resources_pb2 import AnalysisWishes, RenderGoal, RenderSpec
 from soundsight_cli.spec import (
     BadOption,
+    ListenOptions,
     VideoOptions,
     option_for,
     parse_frame_rate,
@@ -95,6 +99,59 @@ def test_values_beyond_the_contract_are_refused(options: VideoOptions, named: st
     assert len(str(refused.value)) < 300
 
 
+def _heard(listen: ListenOptions) -> RenderSpec:
+    goal = RenderGoal.RENDER_GOAL_ANALYSIS
+    return render_spec(ArtifactRef(), VideoOptions(listen=listen), goal)
+
+
+def test_nothing_wished_is_nothing_said() -> None:
+    """Without options about the analysis the spec has none, so that it names the same render."""
+    assert not _heard(ListenOptions()).HasField("analysis")
+
+
+def test_what_to_listen_for_is_asked_for(tmp_path: Path) -> None:
+    """Every option about the analysis stands in the spec, the words as they are in the file."""
+    words = tmp_path / "song.lrc"
+    words.write_bytes("\ufeff[00:01.00] là\r\n".encode())
+    spec = _heard(ListenOptions("Tags, rhythm,,tags", words, "fr", True, True, 5, 90.5, 180))
+    assert spec.lyrics == "[00:01.00] là\r\n"
+    assert spec.analysis == AnalysisWishes(
+        features=[Feature.FEATURE_TAGS, Feature.FEATURE_RHYTHM],
+        concept=True,
+        options=AnalyzeOptions(
+            language="fr", transcribe=True, max_tags=5, min_tempo_bpm=90.5, max_tempo_bpm=180
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("listen", "named"),
+    [
+        (ListenOptions("rhythm,melody"), "--features takes rhythm, harmony, .*; not 'melody'"),
+        (ListenOptions("lyrics"), "--features lyrics needs words: --lyrics FILE"),
+        (ListenOptions(language="caf\udce9"), "--language takes"),
+        (ListenOptions(max_tags=2**40), "--max-tags takes"),
+        (ListenOptions(lyrics=Path("no such file")), "--lyrics no such file: No such file"),
+        (ListenOptions(lyrics=Path("/")), "--lyrics /: Is a directory"),
+        (ListenOptions(lyrics=Path("/dev/zero")), "--lyrics takes a text, .* too large"),
+        (ListenOptions(lyrics=Path("/dev/null")), "no words in it"),
+    ],
+)
+def test_what_cannot_be_listened_for_is_refused(listen: ListenOptions, named: str) -> None:
+    """A wish that makes no sense is refused in one line that names its option."""
+    with pytest.raises(BadOption, match=named) as refused:
+        _heard(listen)
+    assert "\n" not in str(refused.value)
+
+
+def test_words_in_another_encoding_are_refused(tmp_path: Path) -> None:
+    """Words are never guessed at."""
+    words = tmp_path / "song.txt"
+    words.write_bytes("café".encode("latin-1"))
+    with pytest.raises(BadOption, match="--lyrics takes text in UTF-8"):
+        _heard(ListenOptions(lyrics=words))
+
+
 def test_one_side_is_enough() -> None:
     """A missing side is completed at 16:9, to an even number of pixels."""
     spec = render_spec(ArtifactRef(), VideoOptions(width=854), RenderGoal.RENDER_GOAL_VIDEO)
@@ -106,4 +163,7 @@ def test_the_gateways_fields_are_shown_as_options() -> None:
     assert option_for("render.spec.frame_rate.den") == "--fps"
     assert option_for("render.spec.resolution.width") == "--width"
     assert option_for("spec.excerpt.end_s") == "--to"
+    assert option_for("render.spec.analysis.features[3]") == "--features"
+    assert option_for("render.spec.analysis.options.min_tempo_bpm") == "--min-tempo"
+    assert option_for("render.spec.lyrics") == "--lyrics"
     assert option_for("parent") == "parent"

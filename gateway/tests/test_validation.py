@@ -37,6 +37,13 @@ def rate(num: int, den: int) -> Change:
     return change
 
 
+def tempi(low: float, high: float) -> Change:
+    def change(s: r.RenderSpec) -> None:
+        s.analysis.options.min_tempo_bpm, s.analysis.options.max_tempo_bpm = low, high
+
+    return change
+
+
 def excerpt(start_s: float, end_s: float) -> Change:
     def change(s: r.RenderSpec) -> None:
         s.excerpt.start_s, s.excerpt.end_s = start_s, end_s
@@ -61,6 +68,10 @@ def excerpt(start_s: float, end_s: float) -> Change:
         lambda s: setattr(s, "lyrics", "[00:12.00] line\r\n\tline — ничего"),
         lambda s: setattr(s, "video_pool", "wan"),
         lambda s: setattr(s.brief, "language", "pt-BR"),
+        lambda s: s.analysis.features.extend([1, 8, 1]),
+        lambda s: setattr(s.analysis.options, "max_tempo_bpm", 90),
+        lambda s: setattr(s.analysis.options, "max_tags", 1000),
+        lambda s: setattr(s.analysis.options, "language", "de-CH"),
     ],
 )
 def test_what_can_be_made_is_accepted(change: Change) -> None:
@@ -105,6 +116,22 @@ def test_what_can_be_made_is_accepted(change: Change) -> None:
         (lambda s: setattr(s, "quality", 77), "quality", "QUALITY_DRAFT"),
         (lambda s: setattr(s, "video_pool", "moon"), "video_pool", "default, wan"),
         (lambda s: setattr(s, "title", "two\nlines"), "title", "single line"),
+        (lambda s: s.analysis.features.append(0), "analysis.features[0]", "unspecified"),
+        (lambda s: s.analysis.features.append(77), "analysis.features[0]", "FEATURE_RHYTHM"),
+        (lambda s: s.analysis.features.extend([1] * 101), "analysis.features", "at most 100"),
+        (lambda s: setattr(s.analysis.options, "lyrics", "la"), "analysis.options.lyrics", "spec"),
+        (lambda s: setattr(s.analysis.options, "language", "e"), "analysis.options.lang", "BCP"),
+        (
+            lambda s: setattr(s.analysis.options, "max_tags", -1),
+            "analysis.options.max_tags",
+            "1000",
+        ),
+        (
+            lambda s: setattr(s.analysis.options, "min_tempo_bpm", float("nan")),
+            "analysis.options.min_tempo_bpm",
+            "BPM",
+        ),
+        (tempi(120, 60), "analysis.options.max_tempo_bpm", "above the lowest, 120"),
     ],
 )
 def test_what_cannot_be_made_is_refused_by_name(change: Change, path: str, says: str) -> None:

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
+from soundsight.analyzer.v1 import analyzer_pb2 as a
 from soundsight.render.v1 import render_pb2
 from soundsight.render.v1 import resources_pb2 as r
 from soundsight.scenewriter.v1 import scenewriter_pb2 as w
 from soundsight.scenewriter.v1 import storyboard_pb2
 from soundsight.videogen.v1 import profile_pb2
 from soundsight_gateway import states
-from soundsight_kit.errors import InvalidArgument, Unavailable
+from soundsight_kit.errors import InvalidArgument, Unavailable, error_from_status
 from soundsight_kit.testing import assert_eventually
 
 Bench = Any  # conftest's
@@ -389,6 +390,79 @@ async def test_two_renders_take_turns(bench: Bench, song: bytes) -> None:
     assert order.count("short") == 4
     last_short = len(order) - 1 - order[::-1].index("short")
     assert order[:last_short].count("long") < 24
+
+
+async def test_the_same_question_is_asked_once_and_another_one_anew(
+    bench: Bench, song: bytes
+) -> None:
+    """Each wish about the analysis reaches the analyzer and makes another one, kept under its own
+    key; the same wishes, however they are written, find what was heard."""
+    analyzer = bench.services.analyzer
+    analyzer.info.capabilities.extend(["feature:rhythm", "feature:tags", "feature:lyrics"])
+    wishes = [
+        r.AnalysisWishes(),
+        r.AnalysisWishes(features=[a.FEATURE_RHYTHM]),
+        r.AnalysisWishes(features=[a.FEATURE_TAGS, a.FEATURE_RHYTHM]),
+        *(
+            r.AnalysisWishes(options=one)
+            for one in (
+                a.AnalyzeOptions(transcribe=True),
+                a.AnalyzeOptions(min_tempo_bpm=90),
+                a.AnalyzeOptions(max_tempo_bpm=90),
+                a.AnalyzeOptions(max_tags=3),
+            )
+        ),
+    ]
+    same = r.AnalysisWishes(features=[a.FEATURE_RHYTHM, a.FEATURE_TAGS])
+    async with bench.gateway() as caller:
+        goal = r.RENDER_GOAL_ANALYSIS
+        made = [await render(caller, song, goal=goal, analysis=one) for one in wishes]
+        assert analyzer.calls == len(wishes)
+        again = [await render(caller, song, goal=goal, analysis=one) for one in [*wishes, same]]
+        aligned = [
+            await render(caller, song, goal=goal, lyrics=words) for words in ("la", "la la", "la")
+        ]
+    assert analyzer.calls == len(wishes) + 2
+    uris = [one.outputs.analysis.uri for one in made]
+    assert len(set(uris)) == len(wishes)
+    assert [one.outputs.analysis.uri for one in again] == [*uris, uris[2]]
+    assert aligned[0].outputs == aligned[2].outputs
+    asked = [(list(one.features), one.options) for one in analyzer.requests]
+    for (features, options), wish in zip(asked, wishes, strict=False):
+        assert options == wish.options
+        if not wish.options.transcribe:
+            assert features == sorted(wish.features)
+    assert analyzer.requests[-1].options.lyrics == "la la"
+
+
+async def test_a_feature_that_is_not_offered_is_named(bench: Bench, song: bytes) -> None:
+    """A render that asks for more than the analyzer has fails at once, with the wish and what
+    there is; the analyzer is not called."""
+    bench.services.analyzer.info.capabilities.append("feature:rhythm")
+    async with bench.gateway() as caller:
+        failed = await render(caller, song, analysis=r.AnalysisWishes(concept=True))
+    assert failed.state == states.FAILED
+    error = error_from_status(failed.error)
+    assert error.field_violations == (
+        (
+            "render.spec.analysis.concept",
+            "the analyzer here does not offer concept; it offers rhythm",
+        ),
+    )
+    assert bench.services.analyzer.calls == 0
+
+
+async def test_what_the_analyzer_refuses_is_named_as_it_was_asked(
+    bench: Bench, song: bytes
+) -> None:
+    """The fields of the analyzer's answer are those of the render's spec."""
+    refusal = InvalidArgument("too high", field="options.max_tempo_bpm")
+    bench.services.analyzer.script = lambda calls: refusal
+    wish = r.AnalysisWishes(options=a.AnalyzeOptions(max_tempo_bpm=500))
+    async with bench.gateway() as caller:
+        failed = await render(caller, song, analysis=wish)
+    error = error_from_status(failed.error)
+    assert error.field_violations == (("render.spec.analysis.options.max_tempo_bpm", "too high"),)
 
 
 async def test_lyrics_that_nobody_aligns_are_told_of(bench: Bench, song: bytes) -> None:

@@ -11,8 +11,34 @@ from typing import Annotated
 import typer
 
 from soundsight_cli import commands
+from soundsight_cli.options import (
+    OUTPUT,
+    Concept,
+    Document,
+    End,
+    Features,
+    Fps,
+    Height,
+    Language,
+    MaxTags,
+    MaxTempo,
+    MinTempo,
+    Plot,
+    Quality,
+    Quiet,
+    Seed,
+    Song,
+    Start,
+    Style,
+    Timings,
+    Transcribe,
+    Video,
+    Width,
+    Words,
+)
 from soundsight_cli.running import FAILED, MISTYPED, STOPPED_FILM, fail, run
-from soundsight_cli.spec import QUALITIES, VideoOptions
+from soundsight_cli.session import Session
+from soundsight_cli.spec import ListenOptions, VideoOptions
 from soundsight_cli.state import StateFolder, default_state_folder
 
 app = typer.Typer(
@@ -27,82 +53,6 @@ app = typer.Typer(
 
 MAKE, CARE = "Make something of a song", "Look after the suite"
 DAY_S = 86_400.0
-
-FILM, PICTURE, OUTPUT = "The film", "The picture", "The output"
-
-
-def _qualities() -> list[str]:
-    return list(QUALITIES)
-
-
-Song = Annotated[
-    Path,
-    typer.Argument(metavar="SONG", help="The song: mp3, ogg, opus, flac, wav or m4a."),
-]
-Quiet = Annotated[
-    bool,
-    typer.Option("--quiet", "-q", help="Print nothing but errors.", rich_help_panel=OUTPUT),
-]
-Start = Annotated[
-    str | None,
-    typer.Option(
-        "--from",
-        metavar="TIME",
-        help="Start of the part to use: seconds or m:ss.",
-        show_default="the song's start",
-        rich_help_panel=FILM,
-    ),
-]
-End = Annotated[
-    str | None,
-    typer.Option(
-        "--to",
-        metavar="TIME",
-        help="End of the part to use: seconds or m:ss.",
-        show_default="the song's end",
-        rich_help_panel=FILM,
-    ),
-]
-Width = Annotated[
-    int | None,
-    typer.Option(metavar="PIXELS", help="Width.", show_default="1280", rich_help_panel=PICTURE),
-]
-Height = Annotated[
-    int | None,
-    typer.Option(metavar="PIXELS", help="Height.", show_default="720", rich_help_panel=PICTURE),
-]
-Fps = Annotated[
-    str | None,
-    typer.Option(
-        metavar="RATE",
-        help="Frames per second, such as 24 or 30000/1001.",
-        show_default="24",
-        rich_help_panel=PICTURE,
-    ),
-]
-Seed = Annotated[
-    int,
-    typer.Option(
-        metavar="NUMBER",
-        help="Another seed makes another film of the same song.",
-        rich_help_panel=FILM,
-    ),
-]
-Style = Annotated[
-    str,
-    typer.Option(
-        metavar="TEXT",
-        help='How it should look, such as "rainy, melancholic, neon".',
-        show_default="what the song suggests",
-        rich_help_panel=FILM,
-    ),
-]
-Document = Annotated[
-    Path | None,
-    typer.Option(
-        "--json", metavar="FILE", help="Write all of it; - prints it.", rich_help_panel=OUTPUT
-    ),
-]
 
 
 def _version(wanted: bool) -> None:
@@ -140,44 +90,25 @@ def setup(
     if gateway is not None and not gateway.strip():
         raise typer.BadParameter("--gateway takes HOST:PORT, such as 127.0.0.1:8443")
     folder = StateFolder((state_dir or default_state_folder()).expanduser().absolute())
-    context.obj = commands.Session(state=folder, gateway=gateway)
+    context.obj = Session(state=folder, gateway=gateway)
 
 
 @app.command(rich_help_panel=MAKE)
 def render(
     context: typer.Context,
     song: Song,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="VIDEO",
-            help="The video.",
-            show_default="SONG's name.mp4",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = None,
+    output: Video = None,
     width: Width = None,
     height: Height = None,
     fps: Fps = None,
     seed: Seed = 0,
     style: Style = "",
-    quality: Annotated[
-        str,
-        typer.Option(
-            metavar="|".join(QUALITIES),
-            help="How much care is taken.",
-            autocompletion=_qualities,
-            rich_help_panel=PICTURE,
-        ),
-    ] = "standard",
+    quality: Quality = "standard",
+    lyrics: Words = None,
+    concept: Concept = False,
     start: Start = None,
     end: End = None,
-    timings: Annotated[
-        bool,
-        typer.Option("--timings", help="Print what each stage took.", rich_help_panel=OUTPUT),
-    ] = False,
+    timings: Timings = False,
     quiet: Quiet = False,
 ) -> None:
     """Render SONG into a music video.
@@ -192,7 +123,8 @@ def render(
       soundsight render song.mp3 --style "snow, calm" --seed 7
       soundsight render song.flac --from 1:02 --to 1:32 --quality draft
     """
-    options = VideoOptions(width, height, fps, seed, style, quality, start, end)
+    listen = ListenOptions(lyrics=lyrics, concept=concept)
+    options = VideoOptions(width, height, fps, seed, style, quality, start, end, listen)
     video = output or Path(song.stem + ".mp4")
     run(
         commands.render(context.obj, song, video, options, quiet=quiet, show_timings=timings),
@@ -222,10 +154,7 @@ def resume(
             rich_help_panel=OUTPUT,
         ),
     ] = None,
-    timings: Annotated[
-        bool,
-        typer.Option("--timings", help="Print what each stage took.", rich_help_panel=OUTPUT),
-    ] = False,
+    timings: Timings = False,
     quiet: Quiet = False,
 ) -> None:
     """Go on with a render that was interrupted or failed.
@@ -248,6 +177,15 @@ def analyze(
     context: typer.Context,
     song: Song,
     json: Document = None,
+    plot: Plot = None,
+    features: Features = "",
+    lyrics: Words = None,
+    transcribe: Transcribe = False,
+    language: Language = "",
+    concept: Concept = False,
+    min_tempo: MinTempo = 0.0,
+    max_tempo: MaxTempo = 0.0,
+    max_tags: MaxTags = 0,
     start: Start = None,
     end: End = None,
     quiet: Quiet = False,
@@ -257,11 +195,16 @@ def analyze(
     \b
     Examples:
       soundsight analyze song.mp3
-      soundsight analyze song.mp3 --json analysis.json
+      soundsight analyze song.mp3 --plot analysis.png
+      soundsight analyze song.mp3 --features rhythm,harmony --min-tempo 120
+      soundsight analyze song.mp3 --lyrics song.lrc --language en
       soundsight analyze song.mp3 --quiet --json - | jq .rhythm.tempo_bpm
     """
-    options = VideoOptions(start=start, end=end)
-    run(commands.analyze(context.obj, song, json, options, quiet=quiet))
+    listen = ListenOptions(
+        features, lyrics, language, transcribe, concept, max_tags, min_tempo, max_tempo
+    )
+    options = VideoOptions(start=start, end=end, listen=listen)
+    run(commands.analyze(context.obj, song, json, plot, options, quiet=quiet))
 
 
 @app.command(rich_help_panel=MAKE)
@@ -282,6 +225,8 @@ def storyboard(
     fps: Fps = None,
     seed: Seed = 0,
     style: Style = "",
+    lyrics: Words = None,
+    concept: Concept = False,
     start: Start = None,
     end: End = None,
     quiet: Quiet = False,
@@ -297,7 +242,8 @@ def storyboard(
       soundsight storyboard song.mp3 --json storyboard.json
       soundsight storyboard song.mp3 --stats
     """
-    options = VideoOptions(width, height, fps, seed, style, start=start, end=end)
+    listen = ListenOptions(lyrics=lyrics, concept=concept)
+    options = VideoOptions(width, height, fps, seed, style, start=start, end=end, listen=listen)
     run(commands.storyboard(context.obj, song, json, options, quiet=quiet, show_stats=stats))
 
 

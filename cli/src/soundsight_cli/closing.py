@@ -67,9 +67,12 @@ def storyboard_command(song: Path, options: VideoOptions) -> str:
         ("--style", options.style or None),
         ("--from", options.start),
         ("--to", options.end),
+        ("--lyrics", options.listen.lyrics),
     ):
         if value is not None:
             words += [option, str(value)]
+    if options.listen.concept:
+        words.append("--concept")
     return " ".join(_quoted(word) for word in words)
 
 

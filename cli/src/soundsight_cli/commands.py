@@ -4,52 +4,43 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from json import dumps
 from pathlib import Path
 
-import grpc
+from google.protobuf import json_format
 from rich.console import Console
 
-from soundsight.common.v1.implementation_pb2 import GetInfoRequest, GetInfoResponse
-from soundsight.common.v1.implementation_pb2_grpc import ImplementationServiceStub
+from soundsight.analyzer.v1.analysis_pb2 import SongAnalysis
 from soundsight.render.v1.resources_pb2 import Render, RenderGoal, RenderState
 from soundsight.scenewriter.v1.storyboard_pb2 import Storyboard
-from soundsight_cli import cleaning, closing, orders, resuming, summaries, timings
+from soundsight_cli import (
+    cleaning,
+    closing,
+    orders,
+    plotting,
+    resuming,
+    songsummary,
+    summaries,
+    timings,
+)
 from soundsight_cli.display import Display, duration, open_display, printable, size
 from soundsight_cli.doctor import document, examine, show
-from soundsight_cli.files import check_folder, check_output, check_song
+from soundsight_cli.files import check_folder, check_output, check_song, write_whole
 from soundsight_cli.jobs import read_jobs
 from soundsight_cli.rendering import Rendered, render_song, see_through
+from soundsight_cli.session import PROJECT, Session, connected, describe_all
 from soundsight_cli.spec import BadOption, VideoOptions, check_options
 from soundsight_cli.state import StateFolder, store_cap_bytes
 from soundsight_cli.suite import suite_in_use, suite_resting
 from soundsight_cli.supervisor import SuiteError, Supervisor
 from soundsight_client import Client
-from soundsight_kit.channels import open_channel
-from soundsight_kit.errors import error_from_rpc
-
-PROJECT = "projects/default"
-"""A machine of one's own has one project."""
 
 DOWNLOAD_SHARE = 0.01
 """Share of the bar that fetching the video takes."""
 
-ANSWER_TIMEOUT_S = 10.0
-"""A service says what it is at once or not at all."""
-
 STANDARD_OUTPUT = Path("-")
-
-
-@dataclass(frozen=True)
-class Session:
-    """What all commands share."""
-
-    state: StateFolder
-    gateway: str | None
-    """The gateway of a suite elsewhere; None for one on this machine."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +84,7 @@ async def render(
         _note_order(session, found, orders.Order(song, output))
 
     try:
-        async with _client(session, display) as client:
+        async with connected(session, display) as client:
             stopwatch.lap(timings.STARTING)
             done = await render_song(client, song, options, goal, display, stopwatch, begun)
             storyboard = await _fetch(client, session, done, output, display, stopwatch)
@@ -129,7 +120,7 @@ async def resume(
     stopwatch = timings.Stopwatch()
     display = open_display(quiet=quiet)
     try:
-        async with _client(session, display) as client:
+        async with connected(session, display) as client:
             stopwatch.lap(timings.STARTING)
             if render is None:
                 left = await resuming.latest_unfinished(client, session.state, own=own)
@@ -219,15 +210,16 @@ async def analyze(
     session: Session,
     song: Path,
     json: Path | None,
+    plot: Path | None,
     options: VideoOptions,
     *,
     quiet: bool,
 ) -> None:
     """Analyses a song."""
     goal = RenderGoal.RENDER_GOAL_ANALYSIS
-    found = await _documents(session, song, json, options, goal, quiet=quiet)
-    if json is None:
-        print(summaries.analysis(found.analysis))
+    found = await _documents(session, song, json, options, goal, quiet=quiet, plot=plot)
+    if json is None and not (quiet and plot is not None):
+        print(songsummary.summary(found.analysis, found.notes))
 
 
 async def storyboard(
@@ -267,10 +259,10 @@ async def serve(session: Session, listen: str | None, *, until_idle: bool) -> No
 async def info(session: Session) -> None:
     """Prints what answers."""
     if session.gateway is not None:
-        print(summaries.implementations(await _describe_all({"gateway": session.gateway})))
+        print(summaries.implementations(await describe_all({"gateway": session.gateway})))
         return
     async with suite_in_use(session.state, open_display(quiet=True).say) as suite:
-        print(summaries.implementations(await _describe_all(suite.targets)))
+        print(summaries.implementations(await describe_all(suite.targets)))
     print(f"state folder: {session.state.root}")
 
 
@@ -313,19 +305,6 @@ async def clean(sweep: Sweep, planned: cleaning.Plan) -> None:
     print(f"freed {size(sum(item.size_bytes for item in items))}")
 
 
-async def _describe_all(targets: Mapping[str, str]) -> dict[str, GetInfoResponse | str]:
-    """Asks each service what it is; one that does not answer gives the reason instead."""
-    answers: dict[str, GetInfoResponse | str] = {}
-    for name, target in targets.items():
-        try:
-            async with open_channel(target) as channel:
-                stub = ImplementationServiceStub(channel)
-                answers[name] = await stub.GetInfo(GetInfoRequest(), timeout=ANSWER_TIMEOUT_S)
-        except grpc.RpcError as error:
-            answers[name] = error_from_rpc(error).message
-    return answers
-
-
 @dataclass(frozen=True)
 class _Documents:
     """What a render without a video leaves, as protobuf JSON."""
@@ -333,6 +312,8 @@ class _Documents:
     analysis: bytes
     storyboard: bytes
     """Empty when only the analysis was asked for."""
+    notes: tuple[str, ...]
+    """What a user should know."""
 
 
 async def _documents(
@@ -343,53 +324,57 @@ async def _documents(
     goal: RenderGoal.ValueType,
     *,
     quiet: bool,
+    plot: Path | None = None,
 ) -> _Documents:
-    """Goes as far as `goal`, writes its JSON document where asked, returns all there are."""
+    """Goes as far as `goal`, writes its JSON document and the analysis' picture where asked,
+    returns all documents there are."""
+    if plot is not None:
+        _check_picture(plot, json)
     check_options(options, goal)
     check_song(song)
     if json is not None and json != STANDARD_OUTPUT:
         check_output(json, song)
+    if plot is not None:
+        check_output(plot, song)
+        check_folder(plot)
     display = open_display(quiet=quiet)
     try:
-        async with _client(session, display) as client:
+        async with connected(session, display) as client:
             done = await render_song(client, song, options, goal, display, timings.Stopwatch())
             outputs = done.ended.outputs
             analysis_only = goal == RenderGoal.RENDER_GOAL_ANALYSIS
             found = _Documents(
                 await client.read(outputs.analysis),
                 b"" if analysis_only else await client.read(outputs.storyboard),
+                tuple(done.ended.notes),
             )
-            display.step("done", 1.0)
+        if plot is not None:
+            display.step("drawing the picture", 1 - DOWNLOAD_SHARE)
+            heard = json_format.Parse(found.analysis, SongAnalysis())
+            if not heard.metadata.title:
+                # What the analyzer got was the canonical song, which may be without tags.
+                heard.metadata.title = done.ended.song.title
+                heard.metadata.artist = done.ended.song.artist
+            ending = plot.suffix.lower()
+            picture = await plotting.picture(heard, song, options.part_s, ending)
+            write_whole(plot, picture)
+        display.step("done", 1.0)
     finally:
         display.close()
     if json is not None:
         document = found.analysis if analysis_only else found.storyboard
         _write_document(json, document, quiet=quiet)
+    if plot is not None and not quiet and json != STANDARD_OUTPUT:
+        print(f"{printable(plot)}: {size(len(picture))}")
     return found
 
 
-@asynccontextmanager
-async def _client(session: Session, display: Display) -> AsyncIterator[Client]:
-    if session.gateway is not None:
-        display.step(f"asking the gateway at {session.gateway}", 0.0)
-        answer = (await _describe_all({"gateway": session.gateway}))["gateway"]
-        if isinstance(answer, str):
-            raise SuiteError(
-                f"no gateway answers at {session.gateway} ({answer}); check --gateway, or leave "
-                "it out to use a suite on this machine"
-            )
-        async with Client(session.gateway, project=PROJECT) as client:
-            yield client
-        return
-
-    def tell(line: str) -> None:
-        display.step(line, 0.0)
-
-    async with (
-        suite_in_use(session.state, tell) as suite,
-        Client(suite.gateway, project=PROJECT) as client,
-    ):
-        yield client
+def _check_picture(plot: Path, json: Path | None) -> None:
+    """Refuses a picture's name that cannot be meant so."""
+    if plot.suffix.lower() not in plotting.ENDINGS:
+        raise BadOption(f"--plot takes a file that ends in .png or .svg; not {str(plot)!r}")
+    if json is not None and plot.absolute() == json.absolute():
+        raise BadOption(f"--plot and --json cannot both be {str(plot)!r}; name two files")
 
 
 def _tell(line: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import shlex
 import tempfile
 from pathlib import Path
@@ -81,6 +82,29 @@ def check_folder(output: Path) -> None:
             pass
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(folder)) from None
+
+
+def write_whole(output: Path, data: bytes) -> None:
+    """Writes a file that appears under its name when it is whole, in place of one that is there.
+
+    Raises:
+        OSError: when it cannot be written; what was there is left alone.
+    """
+    with tempfile.NamedTemporaryFile(
+        dir=output.absolute().parent, prefix=f".{output.name[:40]}.", suffix=".part", delete=False
+    ) as file:
+        part = Path(file.name)
+        try:
+            file.write(data)
+            file.flush()
+            # A temporary file is private; the finished one is like any other of the user's.
+            mask = os.umask(0)
+            os.umask(mask)
+            part.chmod(0o666 & ~mask)
+            part.replace(output)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
 
 
 def _instead_of(song: Path) -> str:

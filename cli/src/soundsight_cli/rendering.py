@@ -23,6 +23,9 @@ from soundsight_kit.errors import SoundsightError, error_from_status
 UPLOAD_SHARE = 0.02
 """Share of the bar that the upload takes; the rest is the render's own fraction."""
 
+WRONGLY_ASKED = (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.UNIMPLEMENTED)
+"""After these the same command fails again: something else must be asked for."""
+
 CANCEL_PATIENCE_S = 1.0
 """So long a command that was stopped waits for its render to stop. Without an answer the render
 ends all the same: with the suite, when nobody uses it any more."""
@@ -85,7 +88,7 @@ async def see_through(
     film = is_film(found.spec)
     if ended.state == RenderState.RENDER_STATE_FAILED:
         error = error_from_status(ended.error)
-        if error.code == grpc.StatusCode.INVALID_ARGUMENT:
+        if error.code in WRONGLY_ASKED:
             raise error
         again = "`soundsight resume`" if film else "the same command"
         raise SuiteError(

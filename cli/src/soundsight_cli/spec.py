@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 
+from soundsight.analyzer.v1.analyzer_pb2 import AnalyzeOptions, Feature
 from soundsight.common.v1.common_pb2 import ArtifactRef, FrameRate, Resolution
-from soundsight.render.v1.resources_pb2 import Excerpt, RenderGoal, RenderSpec
+from soundsight.render.v1.resources_pb2 import AnalysisWishes, Excerpt, RenderGoal, RenderSpec
 from soundsight.videogen.v1.videogen_pb2 import Quality
 
 QUALITIES = {
@@ -20,8 +22,16 @@ QUALITIES = {
     "high": Quality.QUALITY_HIGH,
 }
 
+FEATURES = {
+    name.removeprefix("FEATURE_").lower(): number for name, number in Feature.items() if number
+}
+
 _RATE = re.compile(r"\d{1,9}/\d{1,9}|\d{1,9}(?:\.\d{1,9})?", re.ASCII)
+_INDEX = re.compile(r"\[\d+\]")
 _MOMENT = re.compile(r"(?:(?:(\d{1,3}):)?(\d{1,4}):)?(\d{1,6}(?:\.\d{1,9})?)", re.ASCII)
+
+WORDS_BYTES = 1 << 20
+"""No song has more words than this."""
 
 SHOWN_CHARS = 60
 """So much of a wrong value is repeated; more of it helps nobody to find it."""
@@ -37,6 +47,14 @@ _OPTIONS = {
     "spec.excerpt.end_s": "--to",
     "spec.excerpt": "--from/--to",
     "spec.quality": "--quality",
+    "spec.lyrics": "--lyrics",
+    "spec.analysis.features": "--features",
+    "spec.analysis.concept": "--concept",
+    "spec.analysis.options.language": "--language",
+    "spec.analysis.options.transcribe": "--transcribe",
+    "spec.analysis.options.max_tags": "--max-tags",
+    "spec.analysis.options.min_tempo_bpm": "--min-tempo",
+    "spec.analysis.options.max_tempo_bpm": "--max-tempo",
     "spec.song": "SONG",
     "header": "SONG",
 }
@@ -44,6 +62,22 @@ _OPTIONS = {
 
 class BadOption(ValueError):
     """A value that cannot be asked for; the message names the option and what is allowed."""
+
+
+@dataclass(frozen=True)
+class ListenOptions:
+    """What the analyzer is asked for, as it was typed; the defaults leave that to the analyzer."""
+
+    features: str = ""
+    """Names of features, separated by commas."""
+    lyrics: Path | None = None
+    """The file with the song's words."""
+    language: str = ""
+    transcribe: bool = False
+    concept: bool = False
+    max_tags: int = 0
+    min_tempo: float = 0.0
+    max_tempo: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -58,13 +92,27 @@ class VideoOptions:
     quality: str = "standard"
     start: str | None = None
     end: str | None = None
+    listen: ListenOptions = ListenOptions()
+
+    @property
+    def part_s(self) -> tuple[float, float | None]:
+        """Where the part to use begins and ends, in seconds; (0, None) is all of the song.
+
+        Raises:
+            BadOption: when what was typed is no such part.
+        """
+        start_s = parse_time("--from", self.start or "0")
+        end_s = parse_time("--to", self.end) if self.end is not None else None
+        if end_s is not None and end_s <= start_s:
+            raise BadOption(f"--to {self.end} must be later than --from {self.start or 0}")
+        return start_s, end_s
 
 
 def render_spec(song: ArtifactRef, options: VideoOptions, goal: RenderGoal.ValueType) -> RenderSpec:
-    """Returns the spec of a render.
+    """Returns the spec of a render; reads the words, where there are any.
 
     Raises:
-        BadOption: for a value that no spec can hold.
+        BadOption: for a value that no spec can hold, or words that cannot be read.
     """
     if options.quality not in QUALITIES:
         known = ", ".join(QUALITIES)
@@ -86,12 +134,59 @@ def render_spec(song: ArtifactRef, options: VideoOptions, goal: RenderGoal.Value
     if options.fps is not None:
         spec.frame_rate.CopyFrom(parse_frame_rate(options.fps))
     if options.start is not None or options.end is not None:
-        start_s = parse_time("--from", options.start or "0")
-        end_s = parse_time("--to", options.end) if options.end is not None else 0.0
-        if options.end is not None and end_s <= start_s:
-            raise BadOption(f"--to {options.end} must be later than --from {options.start or 0}")
-        spec.excerpt.CopyFrom(Excerpt(start_s=start_s, end_s=end_s))
+        start_s, end_s = options.part_s
+        spec.excerpt.CopyFrom(Excerpt(start_s=start_s, end_s=end_s or 0.0))
+    if options.listen.lyrics is not None:
+        spec.lyrics = _words(options.listen.lyrics)
+    wishes = _wishes(options.listen)
+    if wishes.ListFields():
+        spec.analysis.CopyFrom(wishes)
     return spec
+
+
+def _words(file: Path) -> str:
+    """The words of a song as they stand in a file."""
+    try:
+        with file.open("rb") as opened:
+            data = opened.read(WORDS_BYTES + 1)
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise BadOption(f"--lyrics takes text in UTF-8, and {file} is none") from None
+    except OSError as error:
+        raise BadOption(f"--lyrics {file}: {error.strerror}") from None
+    if len(data) > WORDS_BYTES:
+        raise BadOption(f"--lyrics takes a text, LRC or SRT file; {file} is too large for one")
+    if not text.strip():
+        raise BadOption(f"--lyrics {file}: there are no words in it")
+    return text
+
+
+def _wishes(listen: ListenOptions) -> AnalysisWishes:
+    """What the analyzer is asked for; empty when all is left to it."""
+    features = _features(listen.features)
+    if Feature.FEATURE_LYRICS in features and listen.lyrics is None and not listen.transcribe:
+        raise BadOption("--features lyrics needs words: --lyrics FILE, or --transcribe")
+    wishes, asked = AnalysisWishes(features=features, concept=listen.concept), AnalyzeOptions()
+    tempo = "a tempo in BPM, such as 90"
+    _assign("--language", "a language tag, such as en", asked, "language", listen.language)
+    _assign("--max-tags", "a number of tags", asked, "max_tags", listen.max_tags)
+    _assign("--min-tempo", tempo, asked, "min_tempo_bpm", listen.min_tempo)
+    _assign("--max-tempo", tempo, asked, "max_tempo_bpm", listen.max_tempo)
+    asked.transcribe = listen.transcribe
+    if asked.ListFields():
+        wishes.options.CopyFrom(asked)
+    return wishes
+
+
+def _features(text: str) -> list[Feature.ValueType]:
+    """The features named in a list, each once."""
+    found = []
+    for name in dict.fromkeys(filter(None, (word.strip() for word in text.lower().split(",")))):
+        if name not in FEATURES:
+            known = ", ".join(FEATURES)
+            raise BadOption(f"--features takes {known}, separated by commas; not {_shown(name)}")
+        found.append(FEATURES[name])
+    return found
 
 
 def check_options(options: VideoOptions, goal: RenderGoal.ValueType) -> None:
@@ -144,7 +239,7 @@ def parse_time(option: str, text: str) -> float:
 
 def option_for(field_path: str) -> str:
     """Returns the option that a field of the API was typed as, or the field's path."""
-    path = field_path.removeprefix("render.")
+    path = _INDEX.sub("", field_path).removeprefix("render.")
     while path:
         if path in _OPTIONS:
             return _OPTIONS[path]
@@ -162,7 +257,7 @@ def _fill_in(width: int | None, height: int | None) -> tuple[int, int]:
     return width, height
 
 
-def _assign(option: str, allowed: str, message: object, field: str, value: int) -> None:
+def _assign(option: str, allowed: str, message: object, field: str, value: object) -> None:
     try:
         setattr(message, field, value)
     except ValueError:

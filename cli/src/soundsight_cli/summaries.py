@@ -1,4 +1,4 @@
-"""Documents and states in a few lines for people."""
+"""Storyboards and states in a few lines for people."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from pathlib import Path
 
 from google.protobuf import json_format
 
-from soundsight.analyzer.v1.analysis_pb2 import Mode, SectionFunction, SongAnalysis
 from soundsight.common.v1.common_pb2 import FrameRate, Progress
 from soundsight.common.v1.implementation_pb2 import GetInfoResponse
 from soundsight.render.v1.resources_pb2 import Render, RenderState, SceneState, StateChange
 from soundsight.scenewriter.v1.storyboard_pb2 import Storyboard
+from soundsight_cli import naming
 from soundsight_cli.cleaning import Plan
-from soundsight_cli.display import duration, size
+from soundsight_cli.display import size
 
 STATES: Mapping[int, str] = {
     RenderState.RENDER_STATE_QUEUED: "waiting",
@@ -38,7 +38,9 @@ def counted(progress: Progress, scenes_done: int = 0, scenes: int = 0) -> str:
     if progress.stage == "film" and progress.total:
         of_scenes = f"{scenes_done} of {scenes} scenes, " if scenes else ""
         return f"{of_scenes}frame {progress.done} of {progress.total}"
-    how_far = f" {progress.done} of {progress.total}" if progress.total else ""
+    # Work in one piece has nothing to count, and what has not begun neither.
+    counts = progress.done > 0 and progress.total > 1
+    how_far = f" {progress.done} of {progress.total}" if counts else ""
     return progress.stage + how_far
 
 
@@ -73,35 +75,6 @@ def _attempts(number: int) -> str:
     return "1 attempt" if number == 1 else f"{number} attempts"
 
 
-def analysis(document: bytes) -> str:
-    """Returns the main facts of an analysis document (protobuf JSON)."""
-    song = json_format.Parse(document, SongAnalysis())
-    lines = [f"length    {duration(song.audio.duration_s)}"]
-    if song.metadata.title:
-        lines.append(f"title     {song.metadata.title}  {song.metadata.artist}".rstrip())
-    rhythm = song.rhythm
-    if rhythm.tempo_bpm:
-        sure = f"confidence {rhythm.tempo_evidence.confidence:.2f}"
-        lines.append(f"tempo     {rhythm.tempo_bpm:.1f} BPM, {len(rhythm.beats)} beats ({sure})")
-    else:
-        lines.append("tempo     no pulse found")
-    for key in song.harmony.keys[:1]:
-        mode = "minor" if key.mode == Mode.MODE_MINOR else "major"
-        lines.append(f"key       {key.tonic} {mode} (confidence {key.evidence.confidence:.2f})")
-    lines.append(f"loudness  {song.dynamics.integrated_lufs:.1f} LUFS")
-    mood = song.emotion.overall
-    lines.append(f"mood      valence {mood.valence:+.2f}, arousal {mood.arousal:+.2f}")
-    lines.append("tags      " + ", ".join(tag.label for tag in song.tags[:8]))
-    lines.append("sections")
-    for section in song.sections:
-        name = SectionFunction.Name(section.function).removeprefix("SECTION_FUNCTION_").lower()
-        function = "" if name == "unspecified" else name.replace("_", "-")
-        span = f"{_clock(section.start_s)} - {_clock(section.end_s)}"
-        lines.append(f"  {span}  {section.label:<2} {function:<10} energy {section.energy:.2f}")
-    lines.extend(f"note: {warning}" for warning in song.warnings)
-    return "\n".join(lines)
-
-
 def storyboard(document: bytes) -> str:
     """Returns the treatment and a line per scene of a storyboard document (protobuf JSON)."""
     board = json_format.Parse(document, Storyboard())
@@ -111,7 +84,8 @@ def storyboard(document: bytes) -> str:
     lines += [f"palette  {palette}", ""]
     rate = board.frame_rate.num / board.frame_rate.den
     for scene in board.scenes:
-        start, length = _clock(scene.start_frame / rate), scene.frames / rate
+        start = naming.clock(scene.start_frame / rate, decimals=2)
+        length = scene.frames / rate
         lines.append(f"{scene.id}  {start}  {length:5.2f} s  {scene.description}")
     lines.extend(f"note: {note}" for note in board.notes)
     return "\n".join(lines)
@@ -146,11 +120,6 @@ def implementations(answers: Mapping[str, GetInfoResponse | str]) -> str:
 def frame_rate(rate: FrameRate) -> str:
     """Returns frames per second, such as `24` or `29.970`."""
     return str(rate.num) if rate.den == 1 else f"{rate.num / rate.den:.3f}"
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(seconds, 60)
-    return f"{int(minutes)}:{rest:05.2f}"
 
 
 def _hexadecimal(colour: object) -> str:

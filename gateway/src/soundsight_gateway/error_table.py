@@ -233,6 +233,20 @@ RENDER_FAILURES: Final = (
         "sends another file or an excerpt",
     ),
     Row(
+        "ANALYZING",
+        "`spec.analysis` asks for a feature that the analyzer does not offer",
+        "UNIMPLEMENTED",
+        "FEATURE_NOT_OFFERED",
+        "leaves the wish out that `BadRequest` names, or has the analyzer set up for it",
+    ),
+    Row(
+        "ANALYZING",
+        "the analyzer refuses an option or the words",
+        "INVALID_ARGUMENT",
+        "the analyzer's own",
+        _CORRECT,
+    ),
+    Row(
         "any stage",
         "a service did not answer, or failed, in all attempts",
         "UNAVAILABLE, INTERNAL, ...",

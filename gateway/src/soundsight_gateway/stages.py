@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 import grpc
 
-from soundsight.analyzer.v1 import analysis_pb2, analyzer_pb2, analyzer_pb2_grpc
+from soundsight.analyzer.v1 import analysis_pb2, analyzer_pb2_grpc
 from soundsight.common.v1 import common_pb2
 from soundsight.composer.v1 import composer_pb2, composer_pb2_grpc
 from soundsight.render.v1 import resources_pb2 as r
 from soundsight.scenewriter.v1 import scenewriter_pb2, scenewriter_pb2_grpc, storyboard_pb2
 from soundsight.videogen.v1 import profile_pb2, videogen_pb2
-from soundsight_gateway import calls, keys, plan, states
+from soundsight_gateway import calls, keys, listening, plan, states
 from soundsight_gateway.hub import Hub
 from soundsight_gateway.ingest import Ingest, Taken
 from soundsight_gateway.names import RenderRef
@@ -29,13 +29,12 @@ from soundsight_gateway.settings import GatewaySettings
 from soundsight_gateway.store import RenderStore
 from soundsight_kit.artifacts import ArtifactStore, ensure_project, project_key
 from soundsight_kit.context import bind_ids
-from soundsight_kit.errors import Internal, InvalidArgument, NotFound
+from soundsight_kit.errors import Internal, InvalidArgument, NotFound, Unimplemented
 from soundsight_kit.logs import log
 from soundsight_kit.timeline import check_storyboard
 
 CANCEL_TIMEOUT_S = 2.0
 CLIP_READS_AT_ONCE = 16
-LYRICS_CAPABILITY = "lyrics"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,18 +137,10 @@ class Stages:
         self, ref: RenderRef, render: r.Render
     ) -> tuple[analysis_pb2.SongAnalysis, common_pb2.ArtifactRef]:
         info = await calls.describe(self._t.services.analyzer)
-        request = analyzer_pb2.AnalyzeRequest(project=ref.project, song=render.song.flac)
-        if render.spec.lyrics and LYRICS_CAPABILITY in info.capabilities:
-            request.options.lyrics = render.spec.lyrics
-            request.options.language = render.spec.brief.language
-            request.features.extend(
-                feature
-                for feature in analyzer_pb2.Feature.values()
-                if feature not in (analyzer_pb2.FEATURE_UNSPECIFIED, analyzer_pb2.FEATURE_CONCEPT)
-            )
-        elif render.spec.lyrics:
-            note = "the analyzer here does not align lyrics: those given were not used"
-            await self._t.store.note(ref, notes=[note])
+        asked = listening.question(ref.project, render.song.flac, render.spec, info.capabilities)
+        request = asked.request
+        if asked.notes:
+            await self._t.store.note(ref, notes=asked.notes)
         key = project_key(
             ref.project,
             "analyses",
@@ -162,12 +153,15 @@ class Stages:
         if found is not None:
             return found
         stub = analyzer_pb2_grpc.AnalyzerServiceStub(self._t.services.analyzer)
-        analysis = await calls.result_of(
-            stub.Analyze(request, timeout=self._t.settings.analysis_timeout_s),
-            "analysis",
-            silence_timeout_s=self._t.settings.silence_timeout_s,
-            on_progress=lambda moved: self._report(ref, states.ANALYZING, render, moved),
-        )
+        try:
+            analysis = await calls.result_of(
+                stub.Analyze(request, timeout=self._t.settings.analysis_timeout_s),
+                "analysis",
+                silence_timeout_s=self._t.settings.silence_timeout_s,
+                on_progress=lambda moved: self._report(ref, states.ANALYZING, render, moved),
+            )
+        except (InvalidArgument, Unimplemented) as error:
+            raise listening.as_asked(error) from error
         return await self._t.records.keep(key, analysis, analysis_pb2.SongAnalysis())
 
     async def _storyboard(

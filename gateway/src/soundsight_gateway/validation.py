@@ -15,6 +15,7 @@ from typing import Final
 from google.protobuf.descriptor import EnumDescriptor
 from google.protobuf.message import Message
 
+from soundsight.analyzer.v1 import analyzer_pb2
 from soundsight.common.v1 import common_pb2
 from soundsight.render.v1 import resources_pb2
 from soundsight.scenewriter.v1 import scenewriter_pb2, storyboard_pb2
@@ -28,6 +29,7 @@ MAX_FPS: Final = 120
 MAX_RATE_TERM: Final = 1_000_000
 MAX_LABELS: Final = 64
 MAX_CUT_ANTICIPATION: Final = 3
+MAX_FEATURES: Final = 100
 
 _LABEL_KEY = re.compile(r"[a-z][a-z0-9_.-]{0,62}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -70,6 +72,8 @@ def check_spec(
         known = ", ".join(sorted(limits.pools))
         check.fail(f"{path}.video_pool", f"is not one of the pools here: {known}")
     check.text(f"{path}.lyrics", spec.lyrics, 100_000)
+    if spec.HasField("analysis"):
+        _analysis(check, f"{path}.analysis", spec.analysis)
     check.line(f"{path}.title", spec.title, 300)
     check.line(f"{path}.artist", spec.artist, 300)
     check.done()
@@ -180,6 +184,30 @@ def _brief(check: _Check, path: str, brief: scenewriter_pb2.Brief) -> None:
     )
 
 
+def _analysis(check: _Check, path: str, wishes: resources_pb2.AnalysisWishes) -> None:
+    """Whether the wishes make sense; what an analyzer takes of them it says itself."""
+    if check.count(f"{path}.features", wishes.features, MAX_FEATURES):
+        for i, feature in enumerate(wishes.features):
+            check.enum(f"{path}.features[{i}]", feature, analyzer_pb2.Feature.DESCRIPTOR)
+            if not feature:
+                check.fail(f"{path}.features[{i}]", "is unspecified; name a feature or none")
+    options = wishes.options
+    if options.lyrics:
+        check.fail(f"{path}.options.lyrics", "must be empty: the words go into spec.lyrics")
+    if options.language and not _LANGUAGE.fullmatch(options.language):
+        check.fail(f"{path}.options.language", "must be a BCP 47 tag such as en or pt-BR")
+    low, high = options.min_tempo_bpm, options.max_tempo_bpm
+    for name, tempo in (("min_tempo_bpm", low), ("max_tempo_bpm", high)):
+        if not math.isfinite(tempo) or tempo < 0:
+            check.fail(f"{path}.options.{name}", "must be a tempo in BPM, or 0 for the default")
+            return
+    if low and high and low >= high:
+        check.fail(
+            f"{path}.options.max_tempo_bpm", f"is {high:g}, but must be above the lowest, {low:g}"
+        )
+    check.number(f"{path}.options.max_tags", options.max_tags, 0, 1000)
+
+
 def _cast_member(check: _Check, path: str, member: storyboard_pb2.CastMember) -> None:
     check.line(f"{path}.id", member.id, 63)
     check.line(f"{path}.name", member.name, 200)
@@ -214,7 +242,7 @@ class _Check:
             names = ", ".join(item.name for item in enum.values if item.number)
             self.fail(path, f"is {value}, which is none of {names}")
 
-    def count(self, path: str, items: Collection[str | Message], most: int) -> bool:
+    def count(self, path: str, items: Collection[str | Message | int], most: int) -> bool:
         if len(items) > most:
             self.fail(path, f"has {len(items)} entries; at most {most} are allowed")
             return False

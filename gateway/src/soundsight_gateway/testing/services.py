@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 from google.protobuf import json_format
 
 from soundsight.analyzer.v1 import analysis_pb2, analyzer_pb2, analyzer_pb2_grpc
-from soundsight.common.v1 import common_pb2
+from soundsight.common.v1 import common_pb2, implementation_pb2
 from soundsight.composer.v1 import composer_pb2, composer_pb2_grpc
 from soundsight.scenewriter.v1 import scenewriter_pb2, scenewriter_pb2_grpc, storyboard_pb2
 from soundsight_gateway.testing.script import Script, never
@@ -27,12 +27,17 @@ class ScriptedAnalyzer(analyzer_pb2_grpc.AnalyzerServiceServicer):
         self.takes_s = 0.0
         self.calls = 0
         self.running = 0
+        self.requests: list[analyzer_pb2.AnalyzeRequest] = []
+        self.info = implementation_pb2.GetInfoResponse(
+            implementation="scripted-analyzer", version="1", fingerprint="analyzer-1"
+        )
 
     async def Analyze(  # noqa: N802
         self, request: analyzer_pb2.AnalyzeRequest, context: Any
     ) -> AsyncIterator[analyzer_pb2.AnalyzeResponse]:
         """Analyses one song."""
         self.calls += 1
+        self.requests.append(request)
         self.running += 1
         try:
             if (error := self.script(self.calls)) is not None:

@@ -115,7 +115,7 @@ def _bindings(
                 made.analyzer, server
             ),
         ),
-        info("analyzer"),
+        made.analyzer.info,
     )
     yield (
         "scenewriter",
