@@ -175,6 +175,10 @@ def _no_clip_fits(request: pb.WriteStoryboardRequest) -> None:
     request.video.min_frames = 5000
 
 
+def _endless_clips(request: pb.WriteStoryboardRequest) -> None:
+    request.video.min_frames, request.video.max_frames = 1_000_000_000, 0
+
+
 def _too_many_scenes(request: pb.WriteStoryboardRequest) -> None:
     request.video.max_frames = 1
 
@@ -222,6 +226,7 @@ BAD_INPUT: list[tuple[str, Any]] = [
         lambda r: setattr(r.analysis.emotion.overall, "valence", float("nan")),
     ),
     ("video.min_frames", _no_clip_fits),
+    ("video.min_frames", _endless_clips),
     ("video.min_frames", lambda r: setattr(r.video, "min_frames", -1)),
     ("video.max_frames", _too_many_scenes),
     (

@@ -12,6 +12,8 @@ from soundsight_scenewriter.texts import check_text
 
 MOST_SETTINGS = 200
 _SETTING_CHARACTERS = 100
+MOST_MIN_FRAMES = 10_000
+"""A shorter shot is filled up to the backend's minimum, and each of its frames is planned."""
 # Without a stated maximum one clip may last this long; no backend renders more in one go.
 _DEFAULT_MAX_FRAMES = 2_000_000_000
 
@@ -62,6 +64,12 @@ def read_profile(profile: pb.VideoGenProfile) -> Backend:
             raise InvalidArgument(
                 f"video.{name} is {value}; it must be positive.", field=f"video.{name}"
             )
+    if minimum > MOST_MIN_FRAMES:
+        raise InvalidArgument(
+            f"video.min_frames is {minimum}; clips must be allowed to be as short as "
+            f"{MOST_MIN_FRAMES} frames. Correct the backend's profile.",
+            field="video.min_frames",
+        )
     if minimum > maximum:
         raise InvalidArgument(
             f"video.min_frames {minimum} is above video.max_frames {maximum}: no clip fits. "

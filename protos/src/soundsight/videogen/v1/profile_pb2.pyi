@@ -153,7 +153,7 @@ class VideoGenProfile(_message.Message):
     frame_offset: _builtins.int
     """See `frame_step`."""
     min_frames: _builtins.int
-    """Fewest frames of a clip, handles included; at least 1."""
+    """Fewest frames of a clip, handles included: 1 to 10,000."""
     max_frames: _builtins.int
     """Most frames of a clip, handles included."""
     size_multiple: _builtins.int
