@@ -155,6 +155,10 @@ def _set_zero_hop(request: pb.WriteStoryboardRequest) -> None:
     request.analysis.dynamics.curves[1].hop_s = 0.0
 
 
+def _set_endless_hop(request: pb.WriteStoryboardRequest) -> None:
+    request.analysis.dynamics.curves[1].hop_s = 1.7e308
+
+
 def _repeat_curve(request: pb.WriteStoryboardRequest) -> None:
     request.analysis.dynamics.curves.add().CopyFrom(request.analysis.dynamics.curves[0])
 
@@ -218,6 +222,7 @@ BAD_INPUT: list[tuple[str, Any]] = [
     ("analysis.rhythm.tempo_bpm", lambda r: setattr(r.analysis.rhythm, "tempo_bpm", float("inf"))),
     ("analysis.dynamics.curves[2].values[17]", _set_nan_curve),
     ("analysis.dynamics.curves[1].hop_s", _set_zero_hop),
+    ("analysis.dynamics.curves[1].hop_s", _set_endless_hop),
     ("analysis.dynamics.curves[4]", _repeat_curve),
     ("analysis.sections[2].start_s", _tear_sections),
     ("analysis.sections[0].end_s", _turn_section),

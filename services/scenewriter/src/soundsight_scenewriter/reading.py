@@ -37,6 +37,7 @@ SECTION_GAP_S = 0.1
 _TITLE_CHARACTERS = 200
 _CONCEPT_CHARACTERS = 2_000
 _TAG_CHARACTERS = 60
+_HOPS_S = (0.001, 60.0)
 
 _CURVES = {
     pb.CurveKind.CURVE_KIND_ENERGY: CurveName.ENERGY,
@@ -181,8 +182,12 @@ def _curves(dynamics: pb.Dynamics) -> dict[CurveName, Curve]:
             raise InvalidArgument(
                 f"{path} repeats the {name} curve. Give one per kind.", field=path
             )
-        if _number(curve.hop_s, f"{path}.hop_s") <= 0.0:
-            raise InvalidArgument(f"{path}.hop_s must be above 0.", field=f"{path}.hop_s")
+        shortest_s, longest_s = _HOPS_S
+        if not shortest_s <= _number(curve.hop_s, f"{path}.hop_s") <= longest_s:
+            raise InvalidArgument(
+                f"{path}.hop_s must lie between {shortest_s:g} and {longest_s:g} seconds.",
+                field=f"{path}.hop_s",
+            )
         values = np.array(curve.values, dtype=np.float64)
         for at in np.flatnonzero(~np.isfinite(values))[:1]:
             _number(values[at], f"{path}.values[{at}]")
