@@ -133,7 +133,8 @@ install_torch() {
     index=(--index-url "$TORCH_INDEX")
   fi
   say "installing PyTorch (200 MB for a CPU; 3 GB with CUDA)"
-  pip_install "${index[@]}" --constraint locks/runtime.txt "$TORCH"
+  # Whatever torch needs and is there stays as it is; the pins come last, and hold.
+  pip_install "${index[@]}" "$TORCH"
   pip_install --require-hashes --requirement locks/torch.txt
 }
 

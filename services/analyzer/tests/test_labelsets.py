@@ -7,13 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from soundsight_analyzer.meaning.clap import ClapWindows, certainty
+from soundsight_analyzer.frames import Request
+from soundsight_analyzer.listening import Options
+from soundsight_analyzer.meaning.clap import ClapModel, ClapWindows, certainty
 from soundsight_analyzer.meaning.labelsets import (
     GROUPS,
     LabelSet,
     load_label_sets,
     parse_label_set,
 )
+from soundsight_analyzer.song import SongFile
 from soundsight_kit.errors import InvalidArgument
 
 
@@ -82,3 +85,12 @@ def test_shares_follow_the_stretch() -> None:
     assert whole.sum() == pytest.approx(1.0)
     assert certainty(whole) < certainty(windows.shares(group, 0.0, 20.0)) <= 1.0
     assert certainty(np.asarray([0.5, 0.5])) == pytest.approx(0.0)
+
+
+def test_the_model_reaches_the_listening_process() -> None:
+    """A request carries the model there and back, and none where none is configured."""
+    song = SongFile(Path("/song.flac"), 44_100, 44_100, 2)
+    model = ClapModel("tiny", "/models/tiny", "sha256:1", "cpu", "/labels")
+    for clap in (model, None):
+        request = Request(song, Options(clap=clap))
+        assert Request.from_json(request.to_json()) == request

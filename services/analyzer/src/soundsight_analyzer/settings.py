@@ -39,8 +39,8 @@ class AnalyzerSettings(BaseSettings):
     worker_memory_bytes: int = Field(
         8 << 30,
         ge=1 << 30,
-        description="Memory that one listening process may reserve; TensorFlow reserves far more"
-        " than it uses.",
+        description="Address space that one listening process may reserve, which is more than it"
+        " uses; a model on a GPU is not held to it.",
     )
     models_dir: Path | None = Field(
         None,

@@ -24,6 +24,8 @@ from soundsight_kit.errors import FailedPrecondition
 
 MEMORY_LIMIT_VARIABLE = "SOUNDSIGHT_ANALYZER_WORKER_LIMIT_BYTES"
 _RETIRE_ABOVE_BYTES = 1 << 30
+_CLAP_BYTES = 2 << 30
+"""What PyTorch and a model may hold for good: loading them anew for each song takes longer."""
 
 
 def main() -> None:
@@ -40,8 +42,10 @@ def main() -> None:
         essentia_standard()
     threading.Thread(target=_read_requests, args=(requests,), daemon=True).start()
     while True:
-        _serve(Request.from_json(requests.get()), pipe)
-        if _resident_bytes() > _RETIRE_ABOVE_BYTES:
+        request = Request.from_json(requests.get())
+        _serve(request, pipe)
+        kept_for_good = _CLAP_BYTES if request.options.clap is not None else 0
+        if _resident_bytes() > _RETIRE_ABOVE_BYTES + kept_for_good:
             write_frame(pipe, Kind.RETIRED)
             return
         write_frame(pipe, Kind.DONE)

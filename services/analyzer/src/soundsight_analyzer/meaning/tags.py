@@ -14,6 +14,7 @@ from functools import cache
 import numpy as np
 import scipy.fft
 import soxr
+from threadpoolctl import threadpool_limits
 
 from soundsight_analyzer.arrays import Floats
 from soundsight_analyzer.meaning.labels import MSD_LABELS, MTT_LABELS
@@ -96,7 +97,9 @@ def hear_tags(
     total = len(patches) * len(TAGGERS)
     done = 0
     probabilities = {}
-    with ThreadPoolExecutor(_threads()) as pool:
+    # Windows side by side, each on one processor: a product of one window's size is too small to be
+    # shared, and threads of the linear algebra library within ours wait for each other for minutes.
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(_threads()) as pool:
         for tagger in TAGGERS:
             heard = []
             for pooled in pool.map(load_network(tagger.file).hear, patches):
