@@ -89,7 +89,7 @@ async def test_a_crash_is_told_and_survived(song: SongFile) -> None:
     async with hired() as workers:
 
         def kill(event: AnalyzeResponse) -> None:
-            if event.progress.stage == "tags":
+            if event.progress.stage == "decode":
                 for process in listeners():
                     os.kill(process.pid, signal.SIGSEGV)
 

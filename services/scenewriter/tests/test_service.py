@@ -230,6 +230,10 @@ BAD_INPUT: list[tuple[str, Any]] = [
         "analysis.emotion.overall.valence",
         lambda r: setattr(r.analysis.emotion.overall, "valence", float("nan")),
     ),
+    (
+        "analysis.harmony.keys[0].start_s",
+        lambda r: setattr(r.analysis.harmony.keys[0], "start_s", 1.7e308),
+    ),
     ("video.min_frames", _no_clip_fits),
     ("video.min_frames", _endless_clips),
     ("video.min_frames", lambda r: setattr(r.video, "min_frames", -1)),

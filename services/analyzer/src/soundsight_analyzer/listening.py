@@ -122,9 +122,10 @@ def listen(song: SongFile, options: Options, report: Report) -> Heard:
         labels=ear.labels if Feature.TAGS in wanted else None,
         sections=ear.sections if form else (),
         section_energies=ear.section_energies if form else (),
-        section_functions=ear.section_functions if form else (),
         emotion=ear.emotion if Feature.EMOTION in wanted else None,
         voice=ear.voice if Feature.VOICE in wanted else None,
+        # After the voice, which tells a solo from a verse where it was asked for.
+        section_functions=ear.section_functions if form else (),
         instruments=ear.instruments if Feature.VOICE in wanted else (),
         lyrics=ear.lyrics if Feature.LYRICS in wanted else None,
         silent=not sound.mono.any(),
@@ -228,7 +229,13 @@ class _Ear:
 
     @cached_property
     def section_functions(self) -> tuple[FunctionGuess, ...]:
-        return guess_functions(self.sections, self.section_energies)
+        voice = self.voice if Feature.VOICE in self._options.features else None
+        sung = () if voice is None or voice.instrumental else voice.spans
+        return guess_functions(
+            self.sections,
+            self.section_energies,
+            [(span.start_s, span.end_s, span.probability) for span in sung],
+        )
 
     @cached_property
     def emotion(self) -> EmotionOverTime:

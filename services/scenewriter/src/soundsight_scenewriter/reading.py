@@ -8,7 +8,6 @@ Everything else that contradicts the contract raises InvalidArgument with the fi
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterable
 
@@ -38,6 +37,7 @@ _TITLE_CHARACTERS = 200
 _CONCEPT_CHARACTERS = 2_000
 _TAG_CHARACTERS = 60
 _HOPS_S = (0.001, 60.0)
+_LARGEST = 1e9
 
 _CURVES = {
     pb.CurveKind.CURVE_KIND_ENERGY: CurveName.ENERGY,
@@ -116,8 +116,11 @@ def read_song(analysis: pb.SongAnalysis, timeline: Timeline) -> Song:
 
 
 def _number(value: float, path: str) -> float:
-    if not math.isfinite(value):
-        raise InvalidArgument(f"{path} is not a finite number. Analyse the song again.", field=path)
+    # Not a number fails this too. Products of larger ones might be infinite.
+    if not abs(value) <= _LARGEST:
+        raise InvalidArgument(
+            f"{path} is {value:g}, which no song has. Analyse the song again.", field=path
+        )
     return value
 
 

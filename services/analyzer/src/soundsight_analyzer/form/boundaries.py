@@ -21,9 +21,11 @@ _WIDE, _NARROW = (2, 4, 8), (3, 4)
 _REPEAT_DISTANCE = 0.6
 _REPEAT_BARS = 4
 _PHRASES = (4, 8)
-_SOUND_IN_LOOPS, _SOUND_ELSEWHERE, _SOUND_WITHOUT_BARS = 0.45, 1.7, 1.2
+_SOUND_IN_LOOPS, _SOUND_OF_RETURNS, _SOUND_ALONE = 0.45, 1.7, 1.2
 _PHRASES_IN_LOOPS, _PHRASES_ELSEWHERE = 1.0, 0.3
 _REPETITION, _REPETITION_WITHOUT_BARS = 0.8, 0.4
+_RETURNS_ENOUGH = 0.5
+"""The share of bars heard again anywhere from which on short sections are to be expected."""
 _LOOPS_ENOUGH = 0.12
 """The share of bars that come again a phrase later from which on phrases tell the form."""
 _CEILING = 1.2
@@ -39,17 +41,19 @@ def novelty(change: Floats, likeness: Floats, *, bars_are_real: bool) -> Floats:
 
     ``change`` (n, n) is the distance between bars that speaks of sound, ``likeness`` (n, n) the one
     that small values of mean the same music again. Where units merely stand in for bars there are
-    no phrases to be heard. Where bars are real but nothing goes round, sections may be as short as
+    no phrases to be heard. Where nothing goes round but much returns, sections may be as short as
     four bars, which a wide kernel does not see.
     """
-    repetition = _relative_to_strong(repetition_changes(likeness))
-    wide = _sound_changes(change, _WIDE)
+    repeats = repetitions(likeness)
+    repetition = _relative_to_strong(repetition_changes(repeats))
+    alone = _SOUND_ALONE * _sound_changes(change, _WIDE)
     if not bars_are_real:
-        return np.asarray(_SOUND_WITHOUT_BARS * wide + _REPETITION_WITHOUT_BARS * repetition)
-    narrow = _sound_changes(change, _NARROW)
+        return np.asarray(alone + _REPETITION_WITHOUT_BARS * repetition)
     phrases = _relative_to_strong(np.sum([phrase_ends(likeness, k) for k in _PHRASES], axis=0))
-    in_loops = _SOUND_IN_LOOPS * wide + _PHRASES_IN_LOOPS * phrases
-    elsewhere = _SOUND_ELSEWHERE * narrow + _PHRASES_ELSEWHERE * phrases
+    returning = min(1.0, float(repeats.any(axis=1).mean()) / _RETURNS_ENOUGH)
+    returns = _SOUND_OF_RETURNS * _sound_changes(change, _NARROW)
+    elsewhere = returning * returns + (1.0 - returning) * alone + _PHRASES_ELSEWHERE * phrases
+    in_loops = alone * (_SOUND_IN_LOOPS / _SOUND_ALONE) + _PHRASES_IN_LOOPS * phrases
     loops = share_that_loops(likeness)
     return np.asarray(loops * in_loops + (1.0 - loops) * elsewhere + _REPETITION * repetition)
 
@@ -122,14 +126,12 @@ def checkerboard(distances: Floats, size: int) -> Floats:
     return result
 
 
-def repetition_changes(distances: Floats) -> Floats:
-    """How much the set of repetitions changes at each bar line (n + 1,)."""
+def repetitions(distances: Floats) -> Floats:
+    """Whether bar i is part of some bars that are heard again l bars away (mod n): (n, n)."""
     count = len(distances)
-    result = np.zeros(count + 1)
-    if count < 2 * _REPEAT_BARS:
-        return result
-    # lags[i, l]: whether bar i is part of some bars that are heard again l bars away (mod n).
     lags = np.zeros((count, count), dtype=np.float32)
+    if count < 2 * _REPEAT_BARS:
+        return lags
     for lag in range(2, count - 1):
         alike = np.diagonal(distances, lag) < _REPEAT_DISTANCE
         lasting = scipy.ndimage.uniform_filter1d(
@@ -139,8 +141,15 @@ def repetition_changes(distances: Floats) -> Floats:
         at = np.flatnonzero(found)
         lags[at, lag] = 1.0
         lags[at + lag, count - lag] = 1.0
-    lags = scipy.ndimage.gaussian_filter(lags, (1.0, 0.7), mode=("nearest", "wrap"))
-    result[1:count] = np.linalg.norm(np.diff(lags, axis=0), axis=1)
+    return lags
+
+
+def repetition_changes(lags: Floats) -> Floats:
+    """How much the set of repetitions (n, n) changes at each bar line (n + 1,)."""
+    count = len(lags)
+    result = np.zeros(count + 1)
+    smooth = scipy.ndimage.gaussian_filter(lags, (1.0, 0.7), mode=("nearest", "wrap"))
+    result[1:count] = np.linalg.norm(np.diff(smooth, axis=0), axis=1)
     return result
 
 
@@ -176,9 +185,9 @@ def _length_score(bars: int, bars_are_real: bool) -> float:
     if not bars_are_real:
         return score
     if bars < 4:
-        score -= 0.3
-    if bars < 3:
         score -= 0.6
+    if bars < 3:
+        score -= 0.3
     elif bars % 2:
         score -= 0.15
     elif bars % 4 == 0:

@@ -29,10 +29,11 @@ from soundsight_analyzer.spectra import Frames
 SOURCE = "soundsight.bar-form"
 _TRUSTED_BEATS = 0.05
 _FARTHEST = 4.0
-_ALIKE, _UNLIKE = 0.65, 1.2
-"""Distances between sections below which they share a label, and from which on they have nothing in
-common. Bars picked at random lie about 2 apart. From 0.5 to 0.8 the labels of synthetic songs are
-equally right."""
+_ALIKE, _ALIKE_WITHOUT_BARS, _UNLIKE = 0.65, 1.0, 1.2
+"""Distances between sections below which they share a label, the same where units that are no bars
+fall differently into each repetition, and that from which on they have nothing in common. Bars
+picked at random lie about 2 apart. From 0.5 to 0.8 the labels of synthetic songs are equally right.
+"""
 _VARIED = 0.75
 """Distance in sound, about 1.5 for bars picked at random, beyond which a repetition is a variation.
 Sections of synthetic songs that are played again as they were lie at most 0.7 apart."""
@@ -89,7 +90,8 @@ def hear_form(
     lines_novelty = novelty(distances.change, distances.likeness, bars_are_real=bars_are_real)
     bar_s = float(np.median(np.diff(edges)))
     lines = divide(lines_novelty, bar_s, bars_are_real=bars_are_real)
-    letters = cluster(section_distances(distances.likeness, lines))
+    alike = _ALIKE if bars_are_real else _ALIKE_WITHOUT_BARS
+    letters = cluster(section_distances(distances.likeness, lines), alike)
     starts = np.flatnonzero(np.concatenate([[True], letters[1:] != letters[:-1]]))
     lines, letters = np.append(lines[starts], lines[-1]), letters[starts]
     names = label_names(letters, section_distances(distances.sound, lines))
@@ -145,13 +147,13 @@ def section_distances(likeness: Floats, lines: Ints) -> Floats:
     return result
 
 
-def cluster(distances: Floats) -> Ints:
-    """Cluster numbers (k,) of sections by average linkage."""
+def cluster(distances: Floats, alike: float) -> Ints:
+    """Cluster numbers (k,) of sections by average linkage, cut at the distance ``alike``."""
     if len(distances) < 2:
         return np.zeros(len(distances), dtype=np.int64)
     condensed = scipy.spatial.distance.squareform(distances, checks=False)
     tree = scipy.cluster.hierarchy.linkage(condensed, "average")
-    return np.asarray(scipy.cluster.hierarchy.fcluster(tree, _ALIKE, "distance"))
+    return np.asarray(scipy.cluster.hierarchy.fcluster(tree, alike, "distance"))
 
 
 def _silhouettes(distances: Floats, labels: Ints) -> Floats:
@@ -172,8 +174,9 @@ def _silhouettes(distances: Floats, labels: Ints) -> Floats:
 
 
 def _boundary_confidence(values: Floats, *, bars_are_real: bool) -> Floats:
-    """How sure boundaries of some novelty (k,) are, as seen with synthetic songs."""
-    return np.asarray(np.tanh(0.75 * values) if bars_are_real else 0.4 * np.tanh(0.75 * values))
+    """How sure boundaries of some novelty (k,) are: somewhat less than what synthetic songs show,
+    since songs that people made say less plainly where they divide."""
+    return np.asarray((0.85 if bars_are_real else 0.4) * np.tanh(0.75 * values))
 
 
 def label_names(letters: Ints, sound: Floats) -> list[str]:

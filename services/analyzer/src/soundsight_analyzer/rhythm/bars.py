@@ -19,6 +19,9 @@ from soundsight_analyzer.arrays import Flags, Floats, Ints
 
 _BEAT_JUMP = 10.0
 _HALF_JUMP = 300.0
+"""As good as never: bar-pointer models in use (Krebs et al., ISMIR 2015) do not let the beat move
+by half of itself at all, and passages accented off the beat are far more common than a lost half
+beat. Below 150, songs that do lose one are followed, at the price of the others."""
 _METRE_CHANGE = 25.0
 _UNEVEN = 0.03
 _UNEVEN_POINTS = 9
