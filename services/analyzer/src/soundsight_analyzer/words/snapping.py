@@ -2,9 +2,10 @@
 
 Cross-attention says which word is being sung, but not to the tenth of a second when it begins: it
 runs ahead of the sound, and a pause is counted to the word behind it. With Whisper base on
-synthetic voices of known words, the boundaries lie 0.06 s (connected speech) to 0.12 s (words apart) before
-the end of the word in front of them, over music and without: `LEAD_S` lies between. From there the
-word's onset is sought in the voice's own band: silence may be skipped for nothing, sound hardly.
+synthetic voices of known words, the boundaries lie 0.06 s (connected speech) to 0.12 s (words
+apart) before the end of the word in front of them, over music and without: `LEAD_S` lies between.
+From there the word's onset is sought in the voice's own band: silence may be skipped for nothing,
+sound hardly.
 """
 
 from __future__ import annotations
