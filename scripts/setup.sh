@@ -120,7 +120,7 @@ install_runtime() {
   for part in "${PARTS[@]}"; do
     editable+=(--editable "./$part")
   done
-  say "installing pinned dependencies (520 MB the first time: minutes on a slow line)"
+  say "installing pinned dependencies (600 MB the first time: minutes on a slow line)"
   pip_install --require-hashes --requirement locks/runtime.txt
   # The parts have no hashes, hence a step of their own. What builds them is pinned above.
   pip_install --no-deps --no-build-isolation "${editable[@]}"
