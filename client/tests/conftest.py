@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -31,6 +32,7 @@ class ScriptedFiles(artifacts_pb2_grpc.ArtifactServiceServicer):
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
         self.parts: dict[str, bytearray] = {}
+        self.writing: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self.received_bytes = 0
         self.upload_errors: list[SoundsightError] = []
         self.break_uploads_after: list[int] = []
@@ -45,14 +47,15 @@ class ScriptedFiles(artifacts_pb2_grpc.ArtifactServiceServicer):
         if self.upload_errors:
             raise self.upload_errors.pop(0)
         uri = f"file:///store/{header.sha256}"
-        if uri not in self.files:
-            part = self.parts.setdefault(header.upload_id, bytearray())
-            if header.offset_bytes != len(part):
-                raise _so_far(part, "WRONG_OFFSET")
-            await self._take(requests, part)
-            if len(part) < header.size_bytes:
-                raise _so_far(part, "UPLOAD_INCOMPLETE")
-            self.files[uri] = bytes(part)
+        async with self.writing[header.upload_id]:  # one call at a time adds to a part
+            if uri not in self.files:
+                part = self.parts.setdefault(header.upload_id, bytearray())
+                if header.offset_bytes != len(part):
+                    raise _so_far(part, "WRONG_OFFSET")
+                await self._take(requests, part)
+                if len(part) < header.size_bytes:
+                    raise _so_far(part, "UPLOAD_INCOMPLETE")
+                self.files[uri] = bytes(part)
         return artifacts_pb2.UploadResponse(artifact=self.ref(uri))
 
     async def _take(
