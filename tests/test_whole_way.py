@@ -114,7 +114,7 @@ def test_an_interrupted_render_goes_on(
     ) as running:
         assert running.stderr is not None
         for line in running.stderr:
-            if re.search(r"[3-6]\d%  filming", line):
+            if re.search(r"[5-7]\d%  filming", line):
                 running.send_signal(signal.SIGINT)
                 break
         _, told = running.communicate(timeout=60)
