@@ -10,28 +10,18 @@ import numpy as np
 import pytest
 import pytest_asyncio
 from numpy.typing import NDArray
+from serving import Serving, serving_analyzer
 
 from songsmith import SAMPLE_RATE_HZ, Song, Truth, compose, first_light, render, truth_of
 from songsmith.files import write_song
-from soundsight.analyzer.v1.analyzer_pb2_grpc import (
-    AnalyzerServiceStub,
-    add_AnalyzerServiceServicer_to_server,
-)
 from soundsight_analyzer.harmony.chroma import chroma
 from soundsight_analyzer.harmony.notes import Notes, hear_notes
-from soundsight_analyzer.info import describe
 from soundsight_analyzer.rhythm.degara import degara
 from soundsight_analyzer.rhythm.tracking import Rhythm, hear_rhythm
-from soundsight_analyzer.service import AnalyzerServicer
 from soundsight_analyzer.settings import AnalyzerSettings
 from soundsight_analyzer.spectra import Frames, analyse_frames
-from soundsight_kit.artifacts import ArtifactStore
-from soundsight_kit.channels import open_channel
-from soundsight_kit.server import ServiceBinding
-from soundsight_kit.testing import running_server
 
 Samples = NDArray[np.float32]
-SERVICE = "soundsight.analyzer.v1.AnalyzerService"
 
 
 @dataclass(frozen=True)
@@ -91,30 +81,9 @@ def noise() -> Samples:
     return (0.1 * values).astype(np.float32)
 
 
-@dataclass(frozen=True)
-class Running:
-    """An analyzer that serves, with its store."""
-
-    stub: AnalyzerServiceStub
-    store: ArtifactStore
-    servicer: AnalyzerServicer
-    target: str
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Running]:
-    """A real analyzer behind a real server on a Unix socket, shared by a module's tests."""
-    folder = tmp_path_factory.mktemp("analyzer")
+async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Serving]:
+    """A real analyzer behind a real server, shared by a module's tests."""
     settings = AnalyzerSettings(max_duration_s=120.0, song_timeout_s=120.0)
-    info = describe(settings)
-    store = ArtifactStore.open(f"file://{folder}/store")
-    scratch = folder / "scratch"
-    scratch.mkdir()
-    servicer = AnalyzerServicer(settings=settings, store=store, scratch_dir=scratch, info=info)
-    binding = ServiceBinding(
-        SERVICE, lambda server: add_AnalyzerServiceServicer_to_server(servicer, server)
-    )
-    serving = running_server(binding, info=info, drain=servicer.drain)
-    async with serving as target, open_channel(target) as channel:
-        yield Running(AnalyzerServiceStub(channel), store, servicer, target)
-    assert not list(scratch.iterdir()), "temporary files are left behind"
+    async with serving_analyzer(tmp_path_factory.mktemp("analyzer"), settings) as serving:
+        yield serving

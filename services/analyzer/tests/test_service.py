@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ import grpc
 import numpy as np
 import pytest
 import soundfile
+from serving import Serving
 
 from soundsight.analyzer.v1 import analysis_pb2 as pb
 from soundsight.analyzer.v1.analyzer_pb2 import (
@@ -29,43 +29,28 @@ from soundsight.analyzer.v1.analyzer_pb2 import (
 from soundsight.common.v1.common_pb2 import ArtifactRef
 from soundsight.common.v1.implementation_pb2 import GetInfoRequest
 from soundsight.common.v1.implementation_pb2_grpc import ImplementationServiceStub
-from soundsight_kit.artifacts import project_key
 from soundsight_kit.channels import open_channel
 from soundsight_kit.errors import SoundsightError, error_from_rpc
 
 if TYPE_CHECKING:
-    from services.analyzer.tests.conftest import KnownSong, Running
+    from services.analyzer.tests.conftest import KnownSong
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 PARTS = ("rhythm", "harmony", "dynamics", "emotion", "voice")
 
 
-async def stored(running: Running, path: Path, project: str = "p") -> ArtifactRef:
-    """A file in the store, under a key of its own."""
-    name = hashlib.sha256(path.read_bytes()).hexdigest()
-    return await running.store.put_file(project_key(project, "songs", name), path)
-
-
 async def analyse(
-    running: Running,
-    song: ArtifactRef,
-    *features: int,
-    project: str = "p",
-    options: AnalyzeOptions | None = None,
+    running: Serving, song: ArtifactRef, *features: int, options: AnalyzeOptions | None = None
 ) -> tuple[pb.SongAnalysis, list[str]]:
     """The analysis, and the stages that were reported before it."""
-    request = AnalyzeRequest(project=project, song=song, features=features, options=options)  # type: ignore[arg-type]
-    call: Any = running.stub.Analyze(request, timeout=120)
-    events = [event async for event in call]
-    assert events[-1].HasField("analysis")
-    assert sum(event.HasField("analysis") for event in events) == 1
-    return events[-1].analysis, [event.progress.stage for event in events[:-1]]
+    analysis, progress = await running.analyse(song, *features, options=options)
+    return analysis, [moved.stage for moved in progress]
 
 
-async def refusal(running: Running, song: ArtifactRef, project: str = "p") -> SoundsightError:
+async def refusal(running: Serving, song: ArtifactRef, project: str = "p") -> SoundsightError:
     """What the call is refused with."""
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await analyse(running, song, project=project)
+        await running.analyse(song, project=project)
     return error_from_rpc(caught.value)
 
 
@@ -107,10 +92,10 @@ def check_sound(analysis: pb.SongAnalysis) -> None:
 
 
 async def test_the_example_song(
-    running: Running, example_file: Path, example_song: KnownSong
+    running: Serving, example_file: Path, example_song: KnownSong
 ) -> None:
     """The whole analysis of the example song, with all its parts, evidence and origin."""
-    analysis, stages = await analyse(running, await stored(running, example_file))
+    analysis, stages = await analyse(running, await running.stored(example_file))
     check_sound(analysis)
     truth = example_song.truth
     assert analysis.audio.samples == truth.samples
@@ -148,9 +133,9 @@ async def test_the_example_song(
     assert {"decode", "rhythm", "tags"} <= set(stages)
 
 
-async def test_the_same_song_twice(running: Running, example_file: Path) -> None:
+async def test_the_same_song_twice(running: Serving, example_file: Path) -> None:
     """The same song gives the same analysis, to the last digit."""
-    song = await stored(running, example_file)
+    song = await running.stored(example_file)
     features = (FEATURE_RHYTHM, FEATURE_STRUCTURE, FEATURE_TAGS)
     first, _ = await analyse(running, song, *features)
     second, _ = await analyse(running, song, *features)
@@ -168,10 +153,10 @@ async def test_the_same_song_twice(running: Running, example_file: Path) -> None
     ],
 )
 async def test_what_is_not_asked_for_is_not_done(
-    running: Running, example_file: Path, feature: int, part: str, forbidden: set[str]
+    running: Serving, example_file: Path, feature: int, part: str, forbidden: set[str]
 ) -> None:
     """One feature alone comes alone, and stages it does not need are not run."""
-    analysis, stages = await analyse(running, await stored(running, example_file), feature)
+    analysis, stages = await analyse(running, await running.stored(example_file), feature)
     assert [name for name in PARTS if analysis.HasField(name)] == [part]  # type: ignore[arg-type]
     assert not analysis.sections
     assert not analysis.tags
@@ -179,11 +164,9 @@ async def test_what_is_not_asked_for_is_not_done(
     check_sound(analysis)
 
 
-async def test_sections_alone_have_no_tags(running: Running, example_file: Path) -> None:
+async def test_sections_alone_have_no_tags(running: Serving, example_file: Path) -> None:
     """Structure uses the rhythm without returning it, and its sections are not tagged."""
-    analysis, stages = await analyse(
-        running, await stored(running, example_file), FEATURE_STRUCTURE
-    )
+    analysis, stages = await analyse(running, await running.stored(example_file), FEATURE_STRUCTURE)
     assert len(analysis.sections) > 3
     assert not analysis.HasField("rhythm")
     assert not any(s.tags or s.HasField("emotion") for s in analysis.sections)
@@ -191,12 +174,12 @@ async def test_sections_alone_have_no_tags(running: Running, example_file: Path)
     assert "tags" not in stages
 
 
-async def test_options_are_obeyed(running: Running, example_file: Path) -> None:
+async def test_options_are_obeyed(running: Serving, example_file: Path) -> None:
     """Fewer tags and a slower tempo come when they are asked for."""
     options = AnalyzeOptions(max_tags=3, max_tempo_bpm=90)
     analysis, _ = await analyse(
         running,
-        await stored(running, example_file),
+        await running.stored(example_file),
         FEATURE_RHYTHM,
         FEATURE_TAGS,
         options=options,
@@ -235,10 +218,10 @@ def clipped(folder: Path) -> Path:
 
 @pytest.mark.parametrize("make", [silence, one_sample, one_second, telephone, clipped])
 async def test_odd_sounds_are_heard_honestly(
-    running: Running, tmp_path: Path, make: Callable[[Path], Path]
+    running: Serving, tmp_path: Path, make: Callable[[Path], Path]
 ) -> None:
     """Silence, moments, telephone sound and clipped or cancelling waves give sound analyses."""
-    analysis, _ = await analyse(running, await stored(running, make(tmp_path)))
+    analysis, _ = await analyse(running, await running.stored(make(tmp_path)))
     check_sound(analysis)
     assert not analysis.rhythm.beats or analysis.rhythm.beats_evidence.confidence < 0.5
     if not analysis.rhythm.beats:
@@ -247,13 +230,13 @@ async def test_odd_sounds_are_heard_honestly(
 
 
 async def test_a_truncated_song_is_heard_as_far_as_it_goes(
-    running: Running, example_file: Path, tmp_path: Path
+    running: Serving, example_file: Path, tmp_path: Path
 ) -> None:
     """Half a file is half a song, and its length is what is really there."""
     half = tmp_path / "half.flac"
     data = example_file.read_bytes()
     half.write_bytes(data[: len(data) // 2])
-    analysis, _ = await analyse(running, await stored(running, half), FEATURE_RHYTHM)
+    analysis, _ = await analyse(running, await running.stored(half), FEATURE_RHYTHM)
     assert 10 < analysis.audio.duration_s < 40
     check_sound(analysis)
 
@@ -261,27 +244,27 @@ async def test_a_truncated_song_is_heard_as_far_as_it_goes(
 @pytest.mark.parametrize(
     "content", [b"", b"these are words, not music\n" * 50, b"fLaC" + b"\0" * 99]
 )
-async def test_what_is_no_song_is_refused(running: Running, tmp_path: Path, content: bytes) -> None:
+async def test_what_is_no_song_is_refused(running: Serving, tmp_path: Path, content: bytes) -> None:
     """Empty files, texts and empty shells are refused as such, and the service goes on."""
     path = tmp_path / "song"
     path.write_bytes(content)
-    error = await refusal(running, await stored(running, path))
+    error = await refusal(running, await running.stored(path))
     assert error.code is grpc.StatusCode.INVALID_ARGUMENT
     assert error.reason.startswith("SONG_")
 
 
-async def test_too_long_is_refused(running: Running, tmp_path: Path) -> None:
+async def test_too_long_is_refused(running: Serving, tmp_path: Path) -> None:
     """A song beyond the stated limit is refused, not cut."""
     path = write(tmp_path / "long.flac", np.zeros(121 * 8_000), 8_000)
-    error = await refusal(running, await stored(running, path))
+    error = await refusal(running, await running.stored(path))
     assert error.code is grpc.StatusCode.INVALID_ARGUMENT
     assert error.reason.startswith("SONG_")
 
 
-async def test_foreign_and_missing_songs(running: Running, example_file: Path) -> None:
+async def test_foreign_and_missing_songs(running: Serving, example_file: Path) -> None:
     """Another project's song does not exist; nor does one that is not there; a changed one is
     lost."""
-    song = await stored(running, example_file)
+    song = await running.stored(example_file)
     assert (await refusal(running, song, project="q")).code is grpc.StatusCode.NOT_FOUND
     missing = ArtifactRef(uri=song.uri + "0", sha256=song.sha256)
     assert (await refusal(running, missing)).code is grpc.StatusCode.NOT_FOUND
@@ -291,9 +274,9 @@ async def test_foreign_and_missing_songs(running: Running, example_file: Path) -
     assert (await refusal(running, changed)).code is grpc.StatusCode.DATA_LOSS
 
 
-async def test_wrong_requests_are_refused(running: Running, example_file: Path) -> None:
+async def test_wrong_requests_are_refused(running: Serving, example_file: Path) -> None:
     """A wrong option is refused by its field's path, a missing feature as not offered."""
-    song = await stored(running, example_file)
+    song = await running.stored(example_file)
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await analyse(running, song, options=AnalyzeOptions(max_tags=1000))
     error = error_from_rpc(caught.value)
@@ -303,17 +286,17 @@ async def test_wrong_requests_are_refused(running: Running, example_file: Path) 
     assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
-async def test_two_callers_share_the_work(running: Running, example_file: Path) -> None:
+async def test_two_callers_share_the_work(running: Serving, example_file: Path) -> None:
     """Two calls for the same analysis at once get the same answer from one piece of work."""
-    song = await stored(running, example_file)
+    song = await running.stored(example_file)
     calls = [analyse(running, song, FEATURE_RHYTHM, FEATURE_HARMONY) for _ in range(2)]
     (first, _), (second, _) = await asyncio.gather(*calls)
     assert first == second
 
 
-async def test_a_call_that_ends_early_leaves_room(running: Running, example_file: Path) -> None:
+async def test_a_call_that_ends_early_leaves_room(running: Serving, example_file: Path) -> None:
     """When a caller goes away in mid-song, the next song is listened to."""
-    song = await stored(running, example_file)
+    song = await running.stored(example_file)
     call: Any = running.stub.Analyze(AnalyzeRequest(project="p", song=song), timeout=120)
     async for event in call:
         if event.progress.stage == "rhythm":
@@ -323,7 +306,7 @@ async def test_a_call_that_ends_early_leaves_room(running: Running, example_file
     assert analysis.harmony.keys
 
 
-async def test_get_info_names_models_and_licences(running: Running) -> None:
+async def test_get_info_names_models_and_licences(running: Serving) -> None:
     """GetInfo says what can be heard, with what, and under which licences."""
     async with open_channel(running.target) as channel:
         info = await ImplementationServiceStub(channel).GetInfo(GetInfoRequest(), timeout=10)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ import pytest
 
 from soundsight_analyzer.harmony.chords import NO_CHORD, Chord, hear_chords
 from soundsight_analyzer.harmony.chroma import CHROMA_HOP_S, chroma, harmonic_change
-from soundsight_analyzer.harmony.key import Key, hear_keys, main_key, on_downbeats
+from soundsight_analyzer.harmony.key import Key, hear_keys, on_downbeats
 from soundsight_analyzer.harmony.notes import hear_notes
 from soundsight_analyzer.spectra import RATE_HZ
 
@@ -49,8 +49,21 @@ def cadence(tonic: int, *, minor: bool, tuning_semitones: float = 0.0) -> Sample
     )
 
 
+def longest_key(keys: Sequence[Key], duration_s: float) -> Key | None:
+    """The key that holds longest."""
+    lasting: dict[tuple[str, bool], float] = {}
+    ends = [*(key.start_s for key in keys[1:]), duration_s]
+    for key, end_s in zip(keys, ends, strict=False):
+        name = (key.tonic, key.minor)
+        lasting[name] = lasting.get(name, 0.0) + end_s - key.start_s
+    if not lasting:
+        return None
+    longest = max(lasting, key=lambda name: lasting[name])
+    return next(key for key in keys if (key.tonic, key.minor) == longest)
+
+
 def key_of(samples: Samples) -> Key | None:
-    return main_key(hear_keys(hear_notes(samples)), len(samples) / RATE_HZ)
+    return longest_key(hear_keys(hear_notes(samples)), len(samples) / RATE_HZ)
 
 
 def majmin_overlap(song: KnownSong, chords: tuple[Chord, ...]) -> float:

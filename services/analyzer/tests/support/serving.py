@@ -44,11 +44,17 @@ class Serving:
         self,
         song: ArtifactRef,
         *features: int,
+        project: str = "p",
         options: AnalyzeOptions | None = None,
         timeout_s: float = 120.0,
     ) -> tuple[SongAnalysis, list[Progress]]:
         """The analysis, and the progress that was reported before it."""
-        request = AnalyzeRequest(project="p", song=song, features=features, options=options)  # type: ignore[arg-type]
+        request = AnalyzeRequest(
+            project=project,
+            song=song,
+            features=features,  # type: ignore[arg-type]
+            options=options,
+        )
         call: Any = self.stub.Analyze(request, timeout=timeout_s)
         events = [event async for event in call]
         assert sum(event.HasField("analysis") for event in events) == 1

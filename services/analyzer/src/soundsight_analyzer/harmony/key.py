@@ -97,19 +97,6 @@ def hear_keys(notes: Notes) -> tuple[Key, ...]:
     return tuple(found)
 
 
-def main_key(keys: Sequence[Key], duration_s: float) -> Key | None:
-    """The key that holds longest."""
-    lasting: dict[tuple[str, bool], float] = {}
-    ends = [*(key.start_s for key in keys[1:]), duration_s]
-    for key, end_s in zip(keys, ends, strict=False):
-        name = (key.tonic, key.minor)
-        lasting[name] = lasting.get(name, 0.0) + end_s - key.start_s
-    if not lasting:
-        return None
-    longest = max(lasting, key=lambda name: lasting[name])
-    return next(key for key in keys if (key.tonic, key.minor) == longest)
-
-
 def on_downbeats(keys: Sequence[Key], downbeats_s: Floats) -> tuple[Key, ...]:
     """The same keys, each change moved to the downbeat it lies near to."""
     moved = list(keys[:1])
