@@ -2,9 +2,10 @@
 
 A hidden Markov model walks through the places of a bar, as the bar-pointer model of Krebs, Boeck
 and Widmer does ("An efficient state-space model for joint tempo and meter tracking", ISMIR 2015),
-on a grid whose tempo is settled. A jump within the bar is possible and dear: a bar with a beat too
-few or too many is now and then written, but the beat does not move to the off-beat while the tempo
-goes on evenly; there, such a jump must be worth many bars of evidence.
+on a grid whose tempo is settled. A jump within the bar is possible and dear, since a bar with a
+beat too few or too many is now and then written. As in that model the beat never moves to the
+off-beat while the tempo goes on evenly, however long a passage is accented there: only where the
+grid is uneven, behind a rest or at a new tempo, may the path go on at any point of a bar.
 """
 
 from __future__ import annotations
@@ -18,10 +19,6 @@ import scipy.ndimage
 from soundsight_analyzer.arrays import Flags, Floats, Ints
 
 _BEAT_JUMP = 10.0
-_HALF_JUMP = 300.0
-"""As good as never: bar-pointer models in use (Krebs et al., ISMIR 2015) do not let the beat move
-by half of itself at all, and passages accented off the beat are far more common than a lost half
-beat. Below 150, songs that do lose one are followed, at the price of the others."""
 _METRE_CHANGE = 25.0
 _UNEVEN = 0.03
 _UNEVEN_POINTS = 9
@@ -61,10 +58,9 @@ def follow_bars(scores: Sequence[Floats], *, division: int, uneven: Flags) -> Ba
             best = int(lasts[score[lasts].argmax()])
             entering = firsts[score[best] - _METRE_CHANGE > value[firsts]]
             value[entering], origin[entering] = score[best] - _METRE_CHANGE, best
-        half_jump = _BEAT_JUMP if uneven[point] else _HALF_JUMP
         for bar in bars:
             value[bar], origin[bar] = _jump(
-                score[bar], value[bar], origin[bar] - bar.start, division, half_jump
+                score[bar], value[bar], origin[bar] - bar.start, division, bool(uneven[point])
             )
             origin[bar] += bar.start
         source[point] = origin
@@ -92,17 +88,17 @@ def uneven_points(points: Floats) -> Flags:
 
 
 def _jump(
-    score: Floats, value: Floats, origin: Ints, division: int, half_jump: float
+    score: Floats, value: Floats, origin: Ints, division: int, uneven: bool
 ) -> tuple[Floats, Ints]:
-    """Lets the path go on anywhere in the bar: cheaper when the place within the beat follows."""
+    """Lets the path go on elsewhere in the bar; where the grid is even, at the same place within
+    the beat."""
     table = score.reshape(-1, division)
     rows = table.argmax(axis=0)
     columns = np.arange(division)
     best = rows * division + columns
-    to_follow = np.tile(np.roll(best, 1), len(table))
-    any_best = int(best[table[rows, columns].argmax()])
-    followed = score[to_follow] - _BEAT_JUMP
-    moved = score[any_best] - half_jump
-    jumped = np.maximum(followed, moved)
-    from_where = np.where(followed >= moved, to_follow, any_best)
+    if uneven:
+        from_where = np.full(len(score), best[table[rows, columns].argmax()])
+    else:
+        from_where = np.tile(np.roll(best, 1), len(table))
+    jumped = score[from_where] - _BEAT_JUMP
     return np.maximum(value, jumped), np.where(value >= jumped, origin, from_where)
