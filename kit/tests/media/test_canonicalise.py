@@ -154,7 +154,8 @@ async def test_one_sample_is_a_song(tmp_path: Path) -> None:
 async def test_tags_and_cover_art_are_found(
     song: Callable[..., Path], tmp_path: Path, ffmpeg: Callable[..., None]
 ) -> None:
-    """Title, artist and album are read, and a cover picture is a cover, not a video."""
+    """Title, artist and album are read, and a cover picture is a cover, not a video; the canonical
+    song has it too."""
     plain = song("plain.mp3")
     cover = tmp_path / "cover.png"
     ffmpeg("-f", "lavfi", "-i", "color=red:size=32x32", "-frames:v", "1", cover)
@@ -169,6 +170,9 @@ async def test_tags_and_cover_art_are_found(
     assert result.artwork is not None
     assert (result.artwork.data, result.artwork.media_type) == (cover.read_bytes(), "image/png")
     assert result.artwork.suffix == ".png"
+    again = await canonicalise(tmp_path / "out.flac", tmp_path / "again.flac")
+    assert again.artwork == result.artwork
+    assert (again.samples, again.tags.title) == (result.samples, "Été: №1")
 
 
 async def test_tags_go_with_the_song(

@@ -6,6 +6,7 @@ See `children` for how the two talk. A cover picture is left in the folder as `a
 from __future__ import annotations
 
 import contextlib
+import io
 import sys
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
@@ -39,10 +40,17 @@ class Sink(Protocol):
 
 
 class FlacSink:
-    """Writes blocks as FLAC of 16 or 24 bit, with the song's tags as Vorbis comments."""
+    """Writes blocks as FLAC of 16 or 24 bit, with the song's tags as Vorbis comments and its cover
+    picture."""
 
     def __init__(
-        self, path: Path, rate_hz: int, channels: int, bits: int, tags: Mapping[str, str]
+        self,
+        path: Path,
+        rate_hz: int,
+        channels: int,
+        bits: int,
+        tags: Mapping[str, str],
+        cover: bytes | None,
     ) -> None:
         self._bits = bits
         self._rate_hz = rate_hz
@@ -59,6 +67,8 @@ class FlacSink:
         )
         self._stream.codec_context.layout = self._layout
         self._stream.codec_context.format = self._format
+        if cover is not None:
+            self._attach(cover)
         self._waiting: list[Block] = []
         self._waiting_samples = 0
         self._position = 0
@@ -82,6 +92,17 @@ class FlacSink:
             self._encode(np.concatenate(self._waiting))
         self._container.mux(self._stream.encode(None))
         self._container.close()
+
+    def _attach(self, cover: bytes) -> None:
+        """Puts a picture before the sound; one whose size cannot be read is left out."""
+        with contextlib.suppress(av.FFmpegError), av.open(io.BytesIO(cover), "r") as picture:
+            source = picture.streams.video[0]
+            packet = next(iter(picture.demux(source)))
+            if source.width and source.height:
+                stream = self._container.add_stream_from_template(source)
+                stream.disposition = av.stream.Disposition.attached_pic
+                packet.stream = stream
+                self._container.mux(packet)
 
     def _encode(self, samples: Block) -> None:
         packed = np.ascontiguousarray(samples).reshape(1, -1)
@@ -125,12 +146,16 @@ def decode(request: dict[str, Any], folder: Path, _progress: Progress) -> dict[s
             channels, bits = min(song.channels, 2), song.bits
         excerpt = Excerpt(*_excerpt_samples(request, rate_hz))
         tags = named_tags(song.tags())
+        artwork = None if request["mono"] else song.artwork(request["max_artwork_bytes"])
         sink: Sink
         destination = Path(request["destination"])
         if request["mono"]:
             sink = MonoSink(destination)
         else:
-            sink = FlacSink(destination, rate_hz, channels, bits, _kept_tags(tags, request))
+            kept = _kept_tags(tags, request)
+            sink = FlacSink(
+                destination, rate_hz, channels, bits, kept, artwork[0] if artwork else None
+            )
         for block in _blocks(song, rate_hz, channels):
             inside = excerpt.take(block)
             _check_length(excerpt.passed / rate_hz, request["max_duration_s"])
@@ -140,7 +165,6 @@ def decode(request: dict[str, Any], folder: Path, _progress: Progress) -> dict[s
                 break
         _check_worth(song, excerpt, request)
         sink.close()
-        artwork = None if request["mono"] else song.artwork(request["max_artwork_bytes"])
         if artwork is not None:
             (folder / "artwork").write_bytes(artwork[0])
         return {

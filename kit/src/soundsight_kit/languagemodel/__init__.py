@@ -1,0 +1,2 @@
+"""Talking to language models behind OpenAI-compatible endpoints. Needs the kit's extra
+[languagemodel]."""
