@@ -32,6 +32,8 @@ _CEILING = 1.2
 _EXPONENT = 0.7
 _THRESHOLD = 1.0
 _SHORTEST_S = 4.0
+_SHORT_S, _SHORT_COST = 8.0, 1.0
+"""Below this, a section is the less likely the shorter it is: fast bars make no short sections."""
 _LONGEST_BARS = 40
 _OUT_OF_REACH = -1e9
 
@@ -164,6 +166,7 @@ def divide(line_novelty: Floats, bar_s: float, *, bars_are_real: bool) -> Ints:
         return np.asarray([0, count])
     lengths = np.arange(_LONGEST_BARS + 1)
     earned = np.asarray([_length_score(int(length), bars_are_real) for length in lengths])
+    earned -= _SHORT_COST * np.maximum(0.0, 1.0 - lengths * bar_s / _SHORT_S)
     best = np.full(count + 1, _OUT_OF_REACH)
     best[0] = 0.0
     source = np.zeros(count + 1, dtype=np.int64)
