@@ -102,8 +102,8 @@ def _words(options: AnalyzeOptions, offer: Offer) -> Words:
             ) from None
     if options.transcribe and offer.words_model is None:
         raise Unimplemented(
-            "options.transcribe: this analyzer has no model that hears words; give the lyrics, or "
-            "set SOUNDSIGHT_ANALYZER_WHISPER_MODEL",
+            "this analyzer cannot transcribe: it has no model that hears words; give the lyrics, "
+            "or set SOUNDSIGHT_ANALYZER_WHISPER_MODEL",
             reason="TRANSCRIPTION_NOT_OFFERED",
         )
     return Words(options.lyrics, options.language, options.transcribe, offer.words_model)
