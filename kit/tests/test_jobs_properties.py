@@ -132,7 +132,7 @@ async def live(steps: list[tuple[object, ...]]) -> None:
     assert world.running.total() == 0
     assert asyncio.all_tasks() == {asyncio.current_task()}
     assert not world.table._joinable
-    assert not world.table._running
+    assert not world.table._jobs
 
 
 async def finish_all(world: World) -> None:

@@ -13,9 +13,9 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import threading
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from google.protobuf.message import Message
 
@@ -41,6 +41,87 @@ class Load:
     queued: int
 
 
+@dataclass(eq=False)
+class Ticket:
+    """One job as those see it who decide when it starts; `about` is what its caller says of it."""
+
+    key: str
+    priority: int
+    about: Any = None
+
+
+class Turns(Protocol):
+    """Decides which jobs may wait and which starts next. Two tickets of one key never run at the
+    same time: one may still be stopping when the next arrives."""
+
+    def admit(self, ticket: Ticket) -> None:
+        """Takes a job in among the waiting; raises ResourceExhausted when there is no room."""
+
+    def take(self) -> Ticket | None:
+        """The waiting job that starts now, which is running from then on; None when none may."""
+
+    def leave(self, ticket: Ticket) -> None:
+        """A job is gone: it waited no longer, or its run has ended."""
+
+    def waiting(self) -> Sequence[Ticket]:
+        """Those that wait, in the order in which they are likely to start."""
+
+    def load(self) -> Load:
+        """How busy it is."""
+
+
+class PriorityTurns:
+    """At most `slots` jobs run and `queue_limit` wait; higher priority first, then arrival."""
+
+    def __init__(self, slots: int, queue_limit: int, retry_after_s: float = 5.0) -> None:
+        if slots < 1 or queue_limit < 0:
+            raise ValueError("a job table needs slots >= 1 and queue_limit >= 0")
+        self._slots = slots
+        self._queue_limit = queue_limit
+        self._retry_after_s = retry_after_s
+        self._queue: list[Ticket] = []  # in order of arrival
+        self._running: dict[str, Ticket] = {}
+
+    def admit(self, ticket: Ticket) -> None:
+        """Takes a job in; raises ResourceExhausted when slots and queue are taken."""
+        # A free slot beside a queue means that those who wait do so for their own key to end.
+        if not self._may_run(ticket) and len(self._queue) >= self._queue_limit:
+            raise ResourceExhausted(
+                f"all {self._slots} slots and {self._queue_limit} places in the queue are taken; "
+                "try again later or elsewhere",
+                reason="NO_FREE_SLOT",
+                retry_after_s=self._retry_after_s,
+            )
+        self._queue.append(ticket)
+
+    def take(self) -> Ticket | None:
+        """The first in turn whose key is free, when there is a slot."""
+        for ticket in self.waiting():
+            if self._may_run(ticket):
+                self._queue.remove(ticket)
+                self._running[ticket.key] = ticket
+                return ticket
+        return None
+
+    def leave(self, ticket: Ticket) -> None:
+        """Frees its slot, or its place in the queue."""
+        if self._running.get(ticket.key) is ticket:
+            del self._running[ticket.key]
+        else:
+            self._queue.remove(ticket)
+
+    def waiting(self) -> Sequence[Ticket]:
+        """By priority; the sort keeps arrivals in order."""
+        return sorted(self._queue, key=lambda ticket: -ticket.priority)
+
+    def load(self) -> Load:
+        """How busy it is."""
+        return Load(slots=self._slots, busy=len(self._running), queued=len(self._queue))
+
+    def _may_run(self, ticket: Ticket) -> bool:
+        return len(self._running) < self._slots and ticket.key not in self._running
+
+
 class JobTable:
     """Runs at most `slots` jobs at a time; at most `queue_limit` more wait.
 
@@ -49,24 +130,26 @@ class JobTable:
         queue_limit: jobs that may wait.
         name: label of the table's metrics.
         retry_after_s: what a caller is told who finds no room, or a table that drains.
+        turns: decides instead who waits and who starts; the first two numbers are its own then.
     """
 
     def __init__(
-        self, slots: int, queue_limit: int, *, name: str = "jobs", retry_after_s: float = 5.0
+        self,
+        slots: int,
+        queue_limit: int,
+        *,
+        name: str = "jobs",
+        retry_after_s: float = 5.0,
+        turns: Turns | None = None,
     ) -> None:
-        if slots < 1 or queue_limit < 0:
-            raise ValueError("a job table needs slots >= 1 and queue_limit >= 0")
-        self._slots = slots
-        self._queue_limit = queue_limit
+        self._turns = turns or PriorityTurns(slots, queue_limit, retry_after_s)
         self._name = name
         self._retry_after_s = retry_after_s
-        self._arrivals = 0
         self._draining = False
         # The job that new callers of a key join. A job that is being stopped is no longer here, but
-        # holds its slot, and its key in `_running`, until its task has ended.
+        # holds its slot, and its ticket in `_jobs`, until its task has ended.
         self._joinable: dict[str, _Job] = {}
-        self._queue: list[_Job] = []
-        self._running: dict[str, _Job] = {}
+        self._jobs: dict[Ticket, _Job] = {}
         self._report_load()
 
     async def events(
@@ -77,6 +160,7 @@ class JobTable:
         priority: int = 0,
         *,
         waiting: Callable[[int], MessageT] | None = None,
+        about: Any = None,
     ) -> AsyncGenerator[MessageT, None]:
         """Starts `work` for `key`, or joins the work under way, and yields its events to the end.
 
@@ -91,6 +175,7 @@ class JobTable:
                 is attached. The longest promise of all that left counts.
             priority: higher starts first among the waiting. A caller that joins may raise it.
             waiting: makes a message of the number of jobs ahead, emitted while the job waits.
+            about: what whoever decides about turns is told of the job. Ignored when joining.
 
         Raises:
             ResourceExhausted: no slot and no place in the queue.
@@ -100,9 +185,9 @@ class JobTable:
         """
         job = self._joinable.get(key)
         if job is None:
-            job = self._admit(key, work, priority, waiting)
-        elif priority > job.priority:
-            job.priority = priority
+            job = self._admit(Ticket(key, priority, about), work, waiting)
+        elif priority > job.ticket.priority:
+            job.ticket.priority = priority
             self._announce_queue()
         caller = job.attach()
         try:
@@ -132,11 +217,10 @@ class JobTable:
         what still runs is stopped and its callers are told to try again elsewhere.
         """
         self._draining = True
-        for job in list(self._queue):
+        for job in self._waiting():
             self._stop(job, self._going_away())
         try:
-            while self._running:
-                tasks = [job.task for job in self._running.values() if job.task is not None]
+            while tasks := [job.task for job in self._jobs.values() if job.task is not None]:
                 await asyncio.wait(tasks)
         except asyncio.CancelledError:
             for job in list(self._joinable.values()):
@@ -145,61 +229,44 @@ class JobTable:
 
     def load(self) -> Load:
         """How busy the table is now."""
-        return Load(slots=self._slots, busy=len(self._running), queued=len(self._queue))
+        return self._turns.load()
+
+    def start_waiting(self) -> None:
+        """Starts what may start: called when turns have changed by other means than the table's."""
+        while (ticket := self._turns.take()) is not None:
+            self._start(self._jobs[ticket])
+        self._announce_queue()
+        self._report_load()
 
     def _admit(
         self,
-        key: str,
+        ticket: Ticket,
         work: Callable[[Emit[Any]], Awaitable[None]],
-        priority: int,
         waiting: Callable[[int], Message] | None,
     ) -> _Job:
         if self._draining:
             raise self._going_away()
-        # A free slot beside a queue means that those who wait do so for their own key to end.
-        starts_now = self._may_run(key)
-        if not starts_now and len(self._queue) >= self._queue_limit:
-            raise ResourceExhausted(
-                f"all {self._slots} slots and {self._queue_limit} places in the queue are taken; "
-                "try again later or elsewhere",
-                reason="NO_FREE_SLOT",
-                retry_after_s=self._retry_after_s,
-            )
-        self._arrivals += 1
-        job = _Job(key, work, priority, self._arrivals, waiting)
-        self._joinable[key] = job
-        if starts_now:
-            self._start(job)
-        else:
-            self._queue.append(job)
-            self._announce_queue()
-        self._report_load()
+        self._turns.admit(ticket)
+        job = _Job(ticket, work, waiting)
+        self._jobs[ticket] = self._joinable[ticket.key] = job
+        self.start_waiting()
         return job
 
-    def _may_run(self, key: str) -> bool:
-        return len(self._running) < self._slots and key not in self._running
+    def _waiting(self) -> list[_Job]:
+        return [self._jobs[ticket] for ticket in self._turns.waiting()]
 
     def _start(self, job: _Job) -> None:
-        self._running[job.key] = job
         job.start()
         assert job.task is not None
         job.task.add_done_callback(lambda task: self._ended(job, task))
 
-    def _fill_slots(self) -> None:
-        """Starts what may start, by priority, then by arrival, and tells the rest their place."""
-        for job in sorted(self._queue, key=_Job.turn):
-            if self._may_run(job.key):
-                self._queue.remove(job)
-                self._start(job)
-        self._announce_queue()
-
     def _announce_queue(self) -> None:
-        for ahead, job in enumerate(sorted(self._queue, key=_Job.turn)):
+        for ahead, job in enumerate(self._waiting()):
             if job.waiting is not None:
                 job.broadcast(job.waiting(ahead))
 
     def _ended(self, job: _Job, task: asyncio.Task[None]) -> None:
-        del self._running[job.key]
+        self._forget(job)
         if self._joinable.get(job.key) is job:
             del self._joinable[job.key]
         if task.cancelled():
@@ -209,8 +276,11 @@ class JobTable:
             if error is not None and not job.callers:
                 log.error("work failed with nobody attached", key=job.key, exc_info=error)
             job.finish(error)
-        self._fill_slots()
-        self._report_load()
+        self.start_waiting()
+
+    def _forget(self, job: _Job) -> None:
+        del self._jobs[job.ticket]
+        self._turns.leave(job.ticket)
 
     def _stop(self, job: _Job, reason: SoundsightError) -> None:
         """Ends the job for its callers now; its slot is free when its task has ended."""
@@ -218,7 +288,7 @@ class JobTable:
             del self._joinable[job.key]
         job.finish(reason)
         if job.task is None:
-            self._queue.remove(job)
+            self._forget(job)
             self._announce_queue()
         else:
             job.task.cancel()
@@ -248,9 +318,8 @@ class JobTable:
         )
 
     def _report_load(self) -> None:
-        metrics.report_jobs(
-            self._name, slots=self._slots, busy=len(self._running), queued=len(self._queue)
-        )
+        load = self._turns.load()
+        metrics.report_jobs(self._name, slots=load.slots, busy=load.busy, queued=load.queued)
 
 
 class _Job:
@@ -258,15 +327,12 @@ class _Job:
 
     def __init__(
         self,
-        key: str,
+        ticket: Ticket,
         work: Callable[[Emit[Any]], Awaitable[None]],
-        priority: int,
-        arrival: int,
         waiting: Callable[[int], Message] | None,
     ) -> None:
-        self.key = key
-        self.priority = priority
-        self.arrival = arrival
+        self.ticket = ticket
+        self.key = ticket.key
         self.waiting = waiting
         self.task: asyncio.Task[None] | None = None
         self.callers: set[_Caller] = set()
@@ -279,10 +345,6 @@ class _Job:
         self._thread = threading.get_ident()
         self._progress: Message | None = None
         self._lasting: list[Message] = []
-
-    def turn(self) -> tuple[int, int]:
-        """Sorts the waiting: by priority, then by arrival."""
-        return (-self.priority, self.arrival)
 
     def start(self) -> None:
         async def run() -> None:

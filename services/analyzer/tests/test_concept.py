@@ -27,10 +27,9 @@ from soundsight.analyzer.v1.analyzer_pb2 import (
     AnalyzeOptions,
     AnalyzeRequest,
 )
-from soundsight_analyzer.concept.endpoint import Endpoint, EndpointSettings
 from soundsight_analyzer.concept.models import window_limit_s
-from soundsight_analyzer.concept.pipeline import ConceptPipeline
-from soundsight_analyzer.concept.prompting import Prompts
+from soundsight_analyzer.concept.pipeline import WORDING, ConceptPipeline
+from soundsight_analyzer.concept.prompting import read_prompts
 from soundsight_analyzer.concept.sound import RATE_HZ, SpeechCopy, copy_for_speech
 from soundsight_analyzer.concept.windows import Part, cut
 from soundsight_analyzer.concept.writer import CONFIDENCE, ConceptWriter, FilmConcept
@@ -42,6 +41,7 @@ from soundsight_kit.errors import (
     Unavailable,
     error_from_rpc,
 )
+from soundsight_kit.languagemodel.endpoint import Endpoint, EndpointSettings
 from soundsight_kit.testing import assert_eventually
 
 DURATION_S, SHORT_S = 47.0, 9.0
@@ -89,8 +89,8 @@ async def write(
     **changes: Any,
 ) -> FilmConcept:
     asked = EndpointSettings(url=model.url, model=MODEL, **{"attempts": 3, **changes})
-    async with Endpoint(asked) as endpoint:
-        writer = ConceptWriter(endpoint, Prompts(), window_s=window_s, parallel=parallel)
+    async with Endpoint(asked, WORDING) as endpoint:
+        writer = ConceptWriter(endpoint, read_prompts(), window_s=window_s, parallel=parallel)
         return await writer.write(sound, parts, language, lambda *_: None)
 
 
@@ -290,9 +290,9 @@ def test_prompts_can_be_replaced(tmp_path: Path) -> None:
     refused when the service starts."""
     for name in ("system", "listen", "join", "merge", "whole"):
         (tmp_path / f"{name}.md").write_text("Sing, $language.\n")
-    mine = Prompts(tmp_path)
+    mine = read_prompts(tmp_path)
     assert mine.fill("listen", language="en") == "Sing, en."
-    assert mine.version != Prompts().version
+    assert mine.version != read_prompts().version
     (tmp_path / "join.md").unlink()
     with pytest.raises(ValidationError, match=r"join\.md"):
         AnalyzerSettings(concept_prompts=tmp_path)

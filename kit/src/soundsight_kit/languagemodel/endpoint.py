@@ -198,7 +198,6 @@ class Endpoint:
         hear: Callable[[str], None] | None,
     ) -> _Said:
         """One request; what is no answer of the API, such as a proxy's page, says nothing."""
-        import httpx
         import openai
 
         wanted = {"name": kind.__name__.lower(), "schema": dict(schema), "strict": True}
@@ -224,7 +223,7 @@ class Endpoint:
                 f"{self._wording.model} took over {self._settings.request_timeout_s:g} s",
                 reason=self._wording.busy,
             ) from None
-        except (openai.APIConnectionError, httpx.TransportError):
+        except openai.APIConnectionError:
             raise self._missing() from None
         except (openai.APIError, ValueError):
             return _Said("")
@@ -328,4 +327,5 @@ def _pause_s(attempt: int, asked_s: float | None) -> float:
     """How long to wait before an attempt: what was asked for, or twice as long each time."""
     if asked_s is not None:
         return asked_s
-    return min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2 ** (attempt - 1)) * random.uniform(0.75, 1.25)
+    pause_s = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2.0 ** (attempt - 1))
+    return pause_s * random.uniform(0.75, 1.25)

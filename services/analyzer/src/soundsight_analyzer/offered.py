@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from soundsight.common.v1.implementation_pb2 import Model
 from soundsight_analyzer.concept.models import window_limit_s
-from soundsight_analyzer.concept.prompting import Prompts
+from soundsight_analyzer.concept.prompting import read_prompts
 from soundsight_analyzer.listening import Feature
 from soundsight_analyzer.meaning.clap import ClapModel, choose_model
 from soundsight_analyzer.rhythm.beatthis import find_beat_model
@@ -67,6 +67,6 @@ def further_models(settings: AnalyzerSettings) -> list[Model]:
         revision = whisper_revision(folder)
         models.append(Model(id=f"whisper/{folder.name}", revision=revision, licence=_LICENCE))
     if settings.concept_url:
-        revision = f"prompts-{Prompts(settings.concept_prompts).version}"
+        revision = f"prompts-{read_prompts(settings.concept_prompts).version}"
         models.append(Model(id=settings.concept_model, revision=revision, licence=_LICENCE))
     return models

@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from soundsight_analyzer.concept.prompting import NAMES as PROMPT_NAMES
 from soundsight_analyzer.words.whisper import WEIGHTS as WHISPER_WEIGHTS
+from soundsight_kit.languagemodel.prompts import missing_prompt
 
 
 class AnalyzerSettings(BaseSettings):
@@ -124,9 +125,9 @@ class AnalyzerSettings(BaseSettings):
     @classmethod
     def _prompts_are_whole(cls, value: Path | None) -> Path | None:
         if value is not None:
-            missing = [name for name in PROMPT_NAMES if not (value / f"{name}.md").is_file()]
+            missing = missing_prompt(value, PROMPT_NAMES)
             if missing:
-                raise ValueError(f"the folder has no {missing[0]}.md")
+                raise ValueError(f"the folder has no {missing}")
         return value
 
     @model_validator(mode="after")

@@ -27,33 +27,43 @@ from soundsight.common.v1 import common_pb2 as soundsight_dot_common_dot_v1_dot_
 from soundsight.videogen.v1 import shot_pb2 as soundsight_dot_videogen_dot_v1_dot_shot__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%soundsight/videogen/v1/videogen.proto\x12\x16soundsight.videogen.v1\x1a\x1egoogle/protobuf/duration.proto\x1a!soundsight/common/v1/common.proto\x1a!soundsight/videogen/v1/shot.proto\"\xb7\x07\n\x13GenerateClipRequest\x12\x0f\n\x07project\x18\x01 \x01(\t\x12\x12\n\noutput_key\x18\x02 \x01(\t\x12\x1c\n\x14\x65xpected_fingerprint\x18\x03 \x01(\t\x12*\n\x04shot\x18\x04 \x01(\x0b\x32\x1c.soundsight.videogen.v1.Shot\x12\x13\n\x0bshot_frames\x18\x05 \x01(\x05\x12\x18\n\x10handle_in_frames\x18\x06 \x01(\x05\x12\x19\n\x11handle_out_frames\x18\x07 \x01(\x05\x12\x33\n\nframe_rate\x18\x08 \x01(\x0b\x32\x1f.soundsight.common.v1.FrameRate\x12\x34\n\nresolution\x18\t \x01(\x0b\x32 .soundsight.common.v1.Resolution\x12=\n\x13internal_resolution\x18\n \x01(\x0b\x32 .soundsight.common.v1.Resolution\x12\x0c\n\x04seed\x18\x0b \x01(\x03\x12\x30\n\x07quality\x18\x0c \x01(\x0e\x32\x1f.soundsight.videogen.v1.Quality\x12/\n\x04\x63ues\x18\r \x01(\x0b\x32!.soundsight.videogen.v1.MusicCues\x12\x36\n\x07\x65ncoder\x18\x0e \x01(\x0b\x32%.soundsight.common.v1.EncoderSettings\x12\x36\n\x0bstart_image\x18\x0f \x01(\x0b\x32!.soundsight.common.v1.ArtifactRef\x12\x34\n\tend_image\x18\x10 \x01(\x0b\x32!.soundsight.common.v1.ArtifactRef\x12;\n\x10reference_images\x18\x11 \x03(\x0b\x32!.soundsight.common.v1.ArtifactRef\x12\x30\n\x05\x64raft\x18\x12 \x01(\x0b\x32!.soundsight.common.v1.ArtifactRef\x12\r\n\x05steps\x18\x13 \x01(\x05\x12\x16\n\x0eguidance_scale\x18\x14 \x01(\x01\x12\x18\n\x10store_last_frame\x18\x15 \x01(\x08\x12/\n\x0c\x64\x65tach_grace\x18\x16 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x10\n\x08priority\x18\x17 \x01(\x05\x12\x33\n\x10preview_interval\x18\x18 \x01(\x0b\x32\x19.google.protobuf.Duration\"\xb5\x01\n\x14GenerateClipResponse\x12\x32\n\x08progress\x18\x01 \x01(\x0b\x32\x1e.soundsight.common.v1.ProgressH\x00\x12\x32\n\x07preview\x18\x02 \x01(\x0b\x32\x1f.soundsight.videogen.v1.PreviewH\x00\x12,\n\x04\x63lip\x18\x03 \x01(\x0b\x32\x1c.soundsight.videogen.v1.ClipH\x00\x42\x07\n\x05\x65vent\";\n\x07Preview\x12\r\n\x05image\x18\x01 \x01(\x0c\x12\x12\n\nmedia_type\x18\x02 \x01(\t\x12\r\n\x05\x66rame\x18\x03 \x01(\x05\"\xf0\x02\n\x04\x43lip\x12\x30\n\x05video\x18\x01 \x01(\x0b\x32!.soundsight.common.v1.ArtifactRef\x12\x18\n\x10handle_in_frames\x18\x02 \x01(\x05\x12\x13\n\x0bshot_frames\x18\x03 \x01(\x05\x12\x19\n\x11handle_out_frames\x18\x04 \x01(\x05\x12\x33\n\nframe_rate\x18\x05 \x01(\x0b\x32\x1f.soundsight.common.v1.FrameRate\x12\x34\n\nresolution\x18\x06 \x01(\x0b\x32 .soundsight.common.v1.Resolution\x12\x35\n\nlast_frame\x18\x07 \x01(\x0b\x32!.soundsight.common.v1.ArtifactRef\x12:\n\nprovenance\x18\x08 \x01(\x0b\x32&.soundsight.videogen.v1.ClipProvenance\x12\x0e\n\x06reused\x18\t \x01(\x08\"\x94\x02\n\x0e\x43lipProvenance\x12\x16\n\x0eimplementation\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x03 \x01(\t\x12\x10\n\x08model_id\x18\x04 \x01(\t\x12\x16\n\x0emodel_revision\x18\x05 \x01(\t\x12\x15\n\rmodel_licence\x18\x06 \x01(\t\x12\x0c\n\x04seed\x18\x07 \x01(\x03\x12=\n\x13internal_resolution\x18\x08 \x01(\x0b\x32 .soundsight.common.v1.Resolution\x12\x17\n\x0frendered_frames\x18\t \x01(\x05\x12\r\n\x05notes\x18\n \x03(\t\x12\x0e\n\x06work_s\x18\x0b \x01(\x01\"\'\n\x11\x43\x61ncelClipRequest\x12\x12\n\noutput_key\x18\x01 \x01(\t\"\'\n\x12\x43\x61ncelClipResponse\x12\x11\n\tcancelled\x18\x01 \x01(\x08\"\x10\n\x0eGetLoadRequest\"S\n\x0fGetLoadResponse\x12\r\n\x05slots\x18\x01 \x01(\x05\x12\x0c\n\x04\x62usy\x18\x02 \x01(\x05\x12\x0e\n\x06queued\x18\x03 \x01(\x05\x12\x13\n\x0bqueue_limit\x18\x04 \x01(\x05*]\n\x07Quality\x12\x17\n\x13QUALITY_UNSPECIFIED\x10\x00\x12\x11\n\rQUALITY_DRAFT\x10\x01\x12\x14\n\x10QUALITY_STANDARD\x10\x02\x12\x10\n\x0cQUALITY_HIGH\x10\x03\x32\xbf\x02\n\x0fVideoGenService\x12k\n\x0cGenerateClip\x12+.soundsight.videogen.v1.GenerateClipRequest\x1a,.soundsight.videogen.v1.GenerateClipResponse0\x01\x12\x63\n\nCancelClip\x12).soundsight.videogen.v1.CancelClipRequest\x1a*.soundsight.videogen.v1.CancelClipResponse\x12Z\n\x07GetLoad\x12&.soundsight.videogen.v1.GetLoadRequest\x1a\'.soundsight.videogen.v1.GetLoadResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%soundsight/videogen/v1/videogen.proto\x12\x16soundsight.videogen.v1\x1a\x1egoogle/protobuf/duration.proto\x1a!soundsight/common/v1/common.proto\x1a!soundsight/videogen/v1/shot.proto\"\xc6\x07\n\x13GenerateClipRequest\x12\x0f\n\x07project\x18\x01 \x01(\t\x12\x12\n\noutput_key\x18\x02 \x01(\t\x12\x1c\n\x14\x65xpected_fingerprint\x18\x03 \x01(\t\x12*\n\x04shot\x18\x04 \x01(\x0b\x32\x1c.soundsight.videogen.v1.Shot\x12\x13\n\x0bshot_frames\x18\x05 \x01(\x05\x12\x18\n\x10handle_in_frames\x18\x06 \x01(\x05\x12\x19\n\x11handle_out_frames\x18\x07 \x01(\x05\x12\x33\n\nframe_rate\x18\x08 \x01(\x0b\x32\x1f.soundsight.common.v1.FrameRate\x12\x34\n\nresolution\x18\t \x01(\x0b\x32 .soundsight.common.v1.Resolution\x12=\n\x13internal_resolution\x18\n \x01(\x0b\x32 .soundsight.common.v1.Resolution\x12\x0c\n\x04seed\x18\x0b \x01(\x03\x12\x30\n\x07quality\x18\x0c \x01(\x0e\x32\x1f.soundsight.videogen.v1.Quality\x12/\n\x04\x63ues\x18\r \x01(\x0b\x32!.soundsight.videogen.v1.MusicCues\x12\x36\n\x07\x65ncoder\x18\x0e \x01(\x0b\x32%.soundsight.common.v1.EncoderSettings\x12\x36\n\x0bstart_image\x18\x0f \x01(\x0b\x32!.soundsight.common.v1.ArtifactRef\x12\x34\n\tend_image\x18\x10 \x01(\x0b\x32!.soundsight.common.v1.ArtifactRef\x12;\n\x10reference_images\x18\x11 \x03(\x0b\x32!.soundsight.common.v1.ArtifactRef\x12\x30\n\x05\x64raft\x18\x12 \x01(\x0b\x32!.soundsight.common.v1.ArtifactRef\x12\r\n\x05steps\x18\x13 \x01(\x05\x12\x16\n\x0eguidance_scale\x18\x14 \x01(\x01\x12\x18\n\x10store_last_frame\x18\x15 \x01(\x08\x12/\n\x0c\x64\x65tach_grace\x18\x16 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x10\n\x08priority\x18\x17 \x01(\x05\x12\x33\n\x10preview_interval\x18\x18 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\r\n\x05model\x18\x19 \x01(\t\"\xb5\x01\n\x14GenerateClipResponse\x12\x32\n\x08progress\x18\x01 \x01(\x0b\x32\x1e.soundsight.common.v1.ProgressH\x00\x12\x32\n\x07preview\x18\x02 \x01(\x0b\x32\x1f.soundsight.videogen.v1.PreviewH\x00\x12,\n\x04\x63lip\x18\x03 \x01(\x0b\x32\x1c.soundsight.videogen.v1.ClipH\x00\x42\x07\n\x05\x65vent\";\n\x07Preview\x12\r\n\x05image\x18\x01 \x01(\x0c\x12\x12\n\nmedia_type\x18\x02 \x01(\t\x12\r\n\x05\x66rame\x18\x03 \x01(\x05\"\xf0\x02\n\x04\x43lip\x12\x30\n\x05video\x18\x01 \x01(\x0b\x32!.soundsight.common.v1.ArtifactRef\x12\x18\n\x10handle_in_frames\x18\x02 \x01(\x05\x12\x13\n\x0bshot_frames\x18\x03 \x01(\x05\x12\x19\n\x11handle_out_frames\x18\x04 \x01(\x05\x12\x33\n\nframe_rate\x18\x05 \x01(\x0b\x32\x1f.soundsight.common.v1.FrameRate\x12\x34\n\nresolution\x18\x06 \x01(\x0b\x32 .soundsight.common.v1.Resolution\x12\x35\n\nlast_frame\x18\x07 \x01(\x0b\x32!.soundsight.common.v1.ArtifactRef\x12:\n\nprovenance\x18\x08 \x01(\x0b\x32&.soundsight.videogen.v1.ClipProvenance\x12\x0e\n\x06reused\x18\t \x01(\x08\"\x8d\x03\n\x0e\x43lipProvenance\x12\x16\n\x0eimplementation\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x03 \x01(\t\x12\x10\n\x08model_id\x18\x04 \x01(\t\x12\x16\n\x0emodel_revision\x18\x05 \x01(\t\x12\x15\n\rmodel_licence\x18\x06 \x01(\t\x12\x0c\n\x04seed\x18\x07 \x01(\x03\x12=\n\x13internal_resolution\x18\x08 \x01(\x0b\x32 .soundsight.common.v1.Resolution\x12\x17\n\x0frendered_frames\x18\t \x01(\x05\x12\r\n\x05notes\x18\n \x03(\t\x12\x0e\n\x06work_s\x18\x0b \x01(\x01\x12\x46\n\x08settings\x18\x0c \x03(\x0b\x32\x34.soundsight.videogen.v1.ClipProvenance.SettingsEntry\x1a/\n\rSettingsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\'\n\x11\x43\x61ncelClipRequest\x12\x12\n\noutput_key\x18\x01 \x01(\t\"\'\n\x12\x43\x61ncelClipResponse\x12\x11\n\tcancelled\x18\x01 \x01(\x08\"\x10\n\x0eGetLoadRequest\"\x88\x01\n\x0fGetLoadResponse\x12\r\n\x05slots\x18\x01 \x01(\x05\x12\x0c\n\x04\x62usy\x18\x02 \x01(\x05\x12\x0e\n\x06queued\x18\x03 \x01(\x05\x12\x13\n\x0bqueue_limit\x18\x04 \x01(\x05\x12\x33\n\x07workers\x18\x05 \x03(\x0b\x32\".soundsight.videogen.v1.WorkerLoad\"\xbc\x01\n\nWorkerLoad\x12\x0e\n\x06\x64\x65vice\x18\x01 \x01(\t\x12\x32\n\x05state\x18\x02 \x01(\x0e\x32#.soundsight.videogen.v1.WorkerState\x12>\n\x0fresident_models\x18\x03 \x03(\x0b\x32%.soundsight.videogen.v1.ResidentModel\x12\x18\n\x10seconds_per_step\x18\x04 \x01(\x01\x12\x10\n\x08restarts\x18\x05 \x01(\x05\"/\n\rResidentModel\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03*]\n\x07Quality\x12\x17\n\x13QUALITY_UNSPECIFIED\x10\x00\x12\x11\n\rQUALITY_DRAFT\x10\x01\x12\x14\n\x10QUALITY_STANDARD\x10\x02\x12\x10\n\x0cQUALITY_HIGH\x10\x03*s\n\x0bWorkerState\x12\x1c\n\x18WORKER_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14WORKER_STATE_STOPPED\x10\x01\x12\x15\n\x11WORKER_STATE_IDLE\x10\x02\x12\x15\n\x11WORKER_STATE_BUSY\x10\x03\x32\xbf\x02\n\x0fVideoGenService\x12k\n\x0cGenerateClip\x12+.soundsight.videogen.v1.GenerateClipRequest\x1a,.soundsight.videogen.v1.GenerateClipResponse0\x01\x12\x63\n\nCancelClip\x12).soundsight.videogen.v1.CancelClipRequest\x1a*.soundsight.videogen.v1.CancelClipResponse\x12Z\n\x07GetLoad\x12&.soundsight.videogen.v1.GetLoadRequest\x1a\'.soundsight.videogen.v1.GetLoadResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'soundsight.videogen.v1.videogen_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_QUALITY']._serialized_start=2201
-  _globals['_QUALITY']._serialized_end=2294
+  _globals['_CLIPPROVENANCE_SETTINGSENTRY']._loaded_options = None
+  _globals['_CLIPPROVENANCE_SETTINGSENTRY']._serialized_options = b'8\001'
+  _globals['_QUALITY']._serialized_start=2631
+  _globals['_QUALITY']._serialized_end=2724
+  _globals['_WORKERSTATE']._serialized_start=2726
+  _globals['_WORKERSTATE']._serialized_end=2841
   _globals['_GENERATECLIPREQUEST']._serialized_start=168
-  _globals['_GENERATECLIPREQUEST']._serialized_end=1119
-  _globals['_GENERATECLIPRESPONSE']._serialized_start=1122
-  _globals['_GENERATECLIPRESPONSE']._serialized_end=1303
-  _globals['_PREVIEW']._serialized_start=1305
-  _globals['_PREVIEW']._serialized_end=1364
-  _globals['_CLIP']._serialized_start=1367
-  _globals['_CLIP']._serialized_end=1735
-  _globals['_CLIPPROVENANCE']._serialized_start=1738
-  _globals['_CLIPPROVENANCE']._serialized_end=2014
-  _globals['_CANCELCLIPREQUEST']._serialized_start=2016
-  _globals['_CANCELCLIPREQUEST']._serialized_end=2055
-  _globals['_CANCELCLIPRESPONSE']._serialized_start=2057
-  _globals['_CANCELCLIPRESPONSE']._serialized_end=2096
-  _globals['_GETLOADREQUEST']._serialized_start=2098
-  _globals['_GETLOADREQUEST']._serialized_end=2114
-  _globals['_GETLOADRESPONSE']._serialized_start=2116
-  _globals['_GETLOADRESPONSE']._serialized_end=2199
-  _globals['_VIDEOGENSERVICE']._serialized_start=2297
-  _globals['_VIDEOGENSERVICE']._serialized_end=2616
+  _globals['_GENERATECLIPREQUEST']._serialized_end=1134
+  _globals['_GENERATECLIPRESPONSE']._serialized_start=1137
+  _globals['_GENERATECLIPRESPONSE']._serialized_end=1318
+  _globals['_PREVIEW']._serialized_start=1320
+  _globals['_PREVIEW']._serialized_end=1379
+  _globals['_CLIP']._serialized_start=1382
+  _globals['_CLIP']._serialized_end=1750
+  _globals['_CLIPPROVENANCE']._serialized_start=1753
+  _globals['_CLIPPROVENANCE']._serialized_end=2150
+  _globals['_CLIPPROVENANCE_SETTINGSENTRY']._serialized_start=2103
+  _globals['_CLIPPROVENANCE_SETTINGSENTRY']._serialized_end=2150
+  _globals['_CANCELCLIPREQUEST']._serialized_start=2152
+  _globals['_CANCELCLIPREQUEST']._serialized_end=2191
+  _globals['_CANCELCLIPRESPONSE']._serialized_start=2193
+  _globals['_CANCELCLIPRESPONSE']._serialized_end=2232
+  _globals['_GETLOADREQUEST']._serialized_start=2234
+  _globals['_GETLOADREQUEST']._serialized_end=2250
+  _globals['_GETLOADRESPONSE']._serialized_start=2253
+  _globals['_GETLOADRESPONSE']._serialized_end=2389
+  _globals['_WORKERLOAD']._serialized_start=2392
+  _globals['_WORKERLOAD']._serialized_end=2580
+  _globals['_RESIDENTMODEL']._serialized_start=2582
+  _globals['_RESIDENTMODEL']._serialized_end=2629
+  _globals['_VIDEOGENSERVICE']._serialized_start=2844
+  _globals['_VIDEOGENSERVICE']._serialized_end=3163
 # @@protoc_insertion_point(module_scope)

@@ -50,6 +50,34 @@ QUALITY_HIGH: Quality.ValueType  # 3
 """As good as the backend can."""
 Global___Quality: _TypeAlias = Quality  # noqa: Y015
 
+class _WorkerState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _WorkerStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_WorkerState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    WORKER_STATE_UNSPECIFIED: _WorkerState.ValueType  # 0
+    """Not known."""
+    WORKER_STATE_STOPPED: _WorkerState.ValueType  # 1
+    """There is no process: it starts with the next clip."""
+    WORKER_STATE_IDLE: _WorkerState.ValueType  # 2
+    """It waits for a clip."""
+    WORKER_STATE_BUSY: _WorkerState.ValueType  # 3
+    """It films."""
+
+class WorkerState(_WorkerState, metaclass=_WorkerStateEnumTypeWrapper):
+    """What a worker process is doing."""
+
+WORKER_STATE_UNSPECIFIED: WorkerState.ValueType  # 0
+"""Not known."""
+WORKER_STATE_STOPPED: WorkerState.ValueType  # 1
+"""There is no process: it starts with the next clip."""
+WORKER_STATE_IDLE: WorkerState.ValueType  # 2
+"""It waits for a clip."""
+WORKER_STATE_BUSY: WorkerState.ValueType  # 3
+"""It films."""
+Global___WorkerState: _TypeAlias = WorkerState  # noqa: Y015
+
 @_typing.final
 class GenerateClipRequest(_message.Message):
     """One clip to film."""
@@ -80,6 +108,7 @@ class GenerateClipRequest(_message.Message):
     DETACH_GRACE_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
     PREVIEW_INTERVAL_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
     project: _builtins.str
     """The project whose artifacts may be read and written."""
     output_key: _builtins.str
@@ -111,7 +140,14 @@ class GenerateClipRequest(_message.Message):
     a take that is chained to this one.
     """
     priority: _builtins.int
-    """Higher runs first among the waiting; 0 is ordinary."""
+    """Higher runs first among the waiting; 0 is ordinary, more is for people who
+    wait, less for what has time. Who has waited long enough comes before those
+    of higher priority that arrive later.
+    """
+    model: _builtins.str
+    """Which of the endpoint's models films it: an id of GetInfo's `models`;
+    empty takes the first.
+    """
     @_builtins.property
     def shot(self) -> _shot_pb2.Shot:
         """What is filmed."""
@@ -189,10 +225,11 @@ class GenerateClipRequest(_message.Message):
         detach_grace: _duration_pb2.Duration | None = ...,
         priority: _builtins.int = ...,
         preview_interval: _duration_pb2.Duration | None = ...,
+        model: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["cues", b"cues", "detach_grace", b"detach_grace", "draft", b"draft", "encoder", b"encoder", "end_image", b"end_image", "frame_rate", b"frame_rate", "internal_resolution", b"internal_resolution", "preview_interval", b"preview_interval", "resolution", b"resolution", "shot", b"shot", "start_image", b"start_image"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cues", b"cues", "detach_grace", b"detach_grace", "draft", b"draft", "encoder", b"encoder", "end_image", b"end_image", "expected_fingerprint", b"expected_fingerprint", "frame_rate", b"frame_rate", "guidance_scale", b"guidance_scale", "handle_in_frames", b"handle_in_frames", "handle_out_frames", b"handle_out_frames", "internal_resolution", b"internal_resolution", "output_key", b"output_key", "preview_interval", b"preview_interval", "priority", b"priority", "project", b"project", "quality", b"quality", "reference_images", b"reference_images", "resolution", b"resolution", "seed", b"seed", "shot", b"shot", "shot_frames", b"shot_frames", "start_image", b"start_image", "steps", b"steps", "store_last_frame", b"store_last_frame"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cues", b"cues", "detach_grace", b"detach_grace", "draft", b"draft", "encoder", b"encoder", "end_image", b"end_image", "expected_fingerprint", b"expected_fingerprint", "frame_rate", b"frame_rate", "guidance_scale", b"guidance_scale", "handle_in_frames", b"handle_in_frames", "handle_out_frames", b"handle_out_frames", "internal_resolution", b"internal_resolution", "model", b"model", "output_key", b"output_key", "preview_interval", b"preview_interval", "priority", b"priority", "project", b"project", "quality", b"quality", "reference_images", b"reference_images", "resolution", b"resolution", "seed", b"seed", "shot", b"shot", "shot_frames", b"shot_frames", "start_image", b"start_image", "steps", b"steps", "store_last_frame", b"store_last_frame"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -340,6 +377,26 @@ class ClipProvenance(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class SettingsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     IMPLEMENTATION_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
     FINGERPRINT_FIELD_NUMBER: _builtins.int
@@ -351,6 +408,7 @@ class ClipProvenance(_message.Message):
     RENDERED_FRAMES_FIELD_NUMBER: _builtins.int
     NOTES_FIELD_NUMBER: _builtins.int
     WORK_S_FIELD_NUMBER: _builtins.int
+    SETTINGS_FIELD_NUMBER: _builtins.int
     implementation: _builtins.str
     """Name of the implementation."""
     version: _builtins.str
@@ -379,6 +437,12 @@ class ClipProvenance(_message.Message):
         that could not be kept.
         """
 
+    @_builtins.property
+    def settings(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """What else decided the picture, by name: `quality`, `steps`,
+        `guidance_scale`, `memory_plan`, as far as they were asked for or chosen.
+        """
+
     def __init__(
         self,
         *,
@@ -393,10 +457,11 @@ class ClipProvenance(_message.Message):
         rendered_frames: _builtins.int = ...,
         notes: _abc.Iterable[_builtins.str] | None = ...,
         work_s: _builtins.float = ...,
+        settings: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["internal_resolution", b"internal_resolution"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["fingerprint", b"fingerprint", "implementation", b"implementation", "internal_resolution", b"internal_resolution", "model_id", b"model_id", "model_licence", b"model_licence", "model_revision", b"model_revision", "notes", b"notes", "rendered_frames", b"rendered_frames", "seed", b"seed", "version", b"version", "work_s", b"work_s"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fingerprint", b"fingerprint", "implementation", b"implementation", "internal_resolution", b"internal_resolution", "model_id", b"model_id", "model_licence", b"model_licence", "model_revision", b"model_revision", "notes", b"notes", "rendered_frames", b"rendered_frames", "seed", b"seed", "settings", b"settings", "version", b"version", "work_s", b"work_s"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -473,6 +538,7 @@ class GetLoadResponse(_message.Message):
     BUSY_FIELD_NUMBER: _builtins.int
     QUEUED_FIELD_NUMBER: _builtins.int
     QUEUE_LIMIT_FIELD_NUMBER: _builtins.int
+    WORKERS_FIELD_NUMBER: _builtins.int
     slots: _builtins.int
     """Clips it films at a time."""
     busy: _builtins.int
@@ -481,6 +547,10 @@ class GetLoadResponse(_message.Message):
     """Clips waiting."""
     queue_limit: _builtins.int
     """Clips that may wait."""
+    @_builtins.property
+    def workers(self) -> _containers.RepeatedCompositeFieldContainer[Global___WorkerLoad]:
+        """Its worker processes, where it has such."""
+
     def __init__(
         self,
         *,
@@ -488,11 +558,80 @@ class GetLoadResponse(_message.Message):
         busy: _builtins.int = ...,
         queued: _builtins.int = ...,
         queue_limit: _builtins.int = ...,
+        workers: _abc.Iterable[Global___WorkerLoad] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["busy", b"busy", "queue_limit", b"queue_limit", "queued", b"queued", "slots", b"slots"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["busy", b"busy", "queue_limit", b"queue_limit", "queued", b"queued", "slots", b"slots", "workers", b"workers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetLoadResponse: _TypeAlias = GetLoadResponse  # noqa: Y015
+
+@_typing.final
+class WorkerLoad(_message.Message):
+    """What one worker process is at."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEVICE_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    RESIDENT_MODELS_FIELD_NUMBER: _builtins.int
+    SECONDS_PER_STEP_FIELD_NUMBER: _builtins.int
+    RESTARTS_FIELD_NUMBER: _builtins.int
+    device: _builtins.str
+    """What it films on, such as `cuda:0`."""
+    state: Global___WorkerState.ValueType
+    """What it is doing."""
+    seconds_per_step: _builtins.float
+    """Seconds that a denoising step (of the built-in renderer: a frame) took of
+    late; 0 while none was made.
+    """
+    restarts: _builtins.int
+    """Times that its process was replaced after it died or hung."""
+    @_builtins.property
+    def resident_models(self) -> _containers.RepeatedCompositeFieldContainer[Global___ResidentModel]:
+        """Models that are loaded, the one used last at the end."""
+
+    def __init__(
+        self,
+        *,
+        device: _builtins.str = ...,
+        state: Global___WorkerState.ValueType = ...,
+        resident_models: _abc.Iterable[Global___ResidentModel] | None = ...,
+        seconds_per_step: _builtins.float = ...,
+        restarts: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["device", b"device", "resident_models", b"resident_models", "restarts", b"restarts", "seconds_per_step", b"seconds_per_step", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WorkerLoad: _TypeAlias = WorkerLoad  # noqa: Y015
+
+@_typing.final
+class ResidentModel(_message.Message):
+    """A model that is loaded."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    SIZE_BYTES_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """Its id, as in GetInfo's `models`."""
+    size_bytes: _builtins.int
+    """Bytes of its weights."""
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        size_bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "size_bytes", b"size_bytes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResidentModel: _TypeAlias = ResidentModel  # noqa: Y015

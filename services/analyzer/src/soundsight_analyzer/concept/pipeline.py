@@ -8,16 +8,25 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from soundsight_analyzer.concept.endpoint import Endpoint, EndpointSettings
 from soundsight_analyzer.concept.models import window_limit_s
-from soundsight_analyzer.concept.prompting import Prompts
+from soundsight_analyzer.concept.prompting import read_prompts
 from soundsight_analyzer.concept.sound import SpeechCopy, copy_for_speech
 from soundsight_analyzer.concept.windows import Part, parts_of
 from soundsight_analyzer.concept.writer import ConceptWriter, FilmConcept
 from soundsight_kit.errors import DeadlineExceeded
+from soundsight_kit.languagemodel.endpoint import Endpoint, EndpointSettings, Wording
 
 if TYPE_CHECKING:
     from soundsight_analyzer.settings import AnalyzerSettings
+
+WORDING = Wording(
+    model="the audio language model",
+    remedy="start it, or set SOUNDSIGHT_ANALYZER_CONCEPT_URL, or ask without the concept",
+    missing="CONCEPT_ENDPOINT_MISSING",
+    busy="CONCEPT_ENDPOINT_BUSY",
+    refused="CONCEPT_ENDPOINT_REFUSED",
+    unfit="CONCEPT_ANSWER_UNFIT",
+)
 
 
 class ConceptPipeline:
@@ -33,7 +42,7 @@ class ConceptPipeline:
             request_timeout_s=settings.concept_request_timeout_s,
             attempts=settings.concept_attempts,
         )
-        self._prompts = Prompts(settings.concept_prompts)
+        self._prompts = read_prompts(settings.concept_prompts)
         self._timeout_s = settings.concept_timeout_s
         self._parallel = settings.concept_parallel
         self._window_s = window_limit_s(settings.concept_model, settings.concept_window_s)
@@ -47,7 +56,7 @@ class ConceptPipeline:
 
     async def check(self) -> None:
         """Raises as `Endpoint.check` when no model can be asked."""
-        async with Endpoint(self._endpoint) as endpoint:
+        async with Endpoint(self._endpoint, WORDING) as endpoint:
             await endpoint.check()
 
     async def write(
@@ -68,7 +77,7 @@ class ConceptPipeline:
             async with asyncio.timeout(self._timeout_s):
                 sound = await _speech_copy(song, folder / "speech.pcm")
                 parts = parts_of(sections, sound.duration_s)
-                async with Endpoint(self._endpoint) as endpoint:
+                async with Endpoint(self._endpoint, WORDING) as endpoint:
                     writer = ConceptWriter(
                         endpoint,
                         self._prompts,

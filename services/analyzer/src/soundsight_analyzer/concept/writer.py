@@ -8,17 +8,13 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from soundsight_analyzer.concept.answers import (
-    Film,
-    Passage,
-    Unfit,
-    check_film,
-    check_text,
-)
-from soundsight_analyzer.concept.endpoint import Endpoint, Message
-from soundsight_analyzer.concept.prompting import Prompts, clock
+from soundsight_analyzer.concept.answers import Film, Passage, check_film
+from soundsight_analyzer.concept.prompting import clock
 from soundsight_analyzer.concept.sound import SpeechCopy
 from soundsight_analyzer.concept.windows import Part, Window, cut
+from soundsight_kit.languagemodel.answers import Unfit, check_text
+from soundsight_kit.languagemodel.endpoint import Endpoint, Message
+from soundsight_kit.languagemodel.prompts import Prompts
 
 CONFIDENCE = 0.5
 """What a model imagines can be neither right nor wrong: this says no more than that it answered."""
