@@ -4,6 +4,7 @@ Decodes the video once. The song's analysis and the storyboard are the documents
 analyze --json` and `soundsight storyboard --json` write.
 
     .venv/bin/python bench/film.py video.mp4 --analysis song.json --storyboard board.json
+    .venv/bin/python bench/film.py ... --truth examples/first-light.json  # and against true beats
     .venv/bin/python bench/film.py ... --sheet shots.png               # a picture of every shot
     .venv/bin/python bench/film.py ... --sheet burst.png --burst 12.5  # 12 frames in a row
 """
@@ -21,10 +22,11 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
-import scenedetect
 from google.protobuf import json_format
 from numpy.typing import NDArray
 
+from film_cuts import CutFinder
+from film_truth import TrueBeats, moved, offset_s, read_true_beats
 from soundsight.analyzer.v1.analysis_pb2 import SongAnalysis
 from soundsight.scenewriter.v1.storyboard_pb2 import Storyboard
 from soundsight_kit.measures.chance import AgainstChance
@@ -45,14 +47,7 @@ from soundsight_kit.timeline import check_storyboard
 U8 = NDArray[np.uint8]
 
 WIDTH = 256
-"""The picture is measured at this width, which is also the one PySceneDetect scales to."""
-
-SHORTEST_SHOT_FRAMES = 6
-"""Cuts closer than this are taken for one."""
-
-LEAST_CHANGE = 8.0
-"""Mean change of luma, 0 to 255, that a cut makes at least. PySceneDetect's own 15 misses cuts
-between dark shots."""
+"""The picture is measured at this width."""
 
 BURST_FRAMES = 12
 SHEET_COLUMNS = 6
@@ -68,7 +63,7 @@ class Seen:
     fps: Fraction
     watched: Watched
     cut_frames: NDArray[np.int64]
-    """First frames of shots, as PySceneDetect's adaptive detector finds them."""
+    """First frames of shots, as they are found in the picture."""
     kept: Mapping[int, U8]
     """The pictures that were asked for, by frame: RGB."""
 
@@ -93,22 +88,15 @@ def see(video: Path, wanted: frozenset[int], kept_width: int) -> Seen:
         assert fps is not None
         width, height = stream.width, stream.height
         watcher = Watcher(float(fps))
-        # Compares each change with its neighbours', so that fast motion within a shot is no cut.
-        # Luma alone: where a film keeps to one hue, hue and saturation only water a cut down.
-        detector = scenedetect.AdaptiveDetector(
-            min_scene_len=SHORTEST_SHOT_FRAMES, min_content_val=LEAST_CHANGE, luma_only=True
-        )
-        cuts: list[int] = []
+        cuts = CutFinder(fps)
         kept: dict[int, U8] = {}
         for number, frame in enumerate(container.decode(stream)):
             picture = _scaled(frame, min(width, WIDTH))
             watcher.add(picture)
-            moment = scenedetect.FrameTimecode(number, fps)
-            cuts += [cut.frame_num for cut in detector.process_frame(moment, picture[..., ::-1])]
+            cuts.add(picture)
             if number in wanted:
                 kept[number] = _scaled(frame, kept_width)
-    found = np.array(cuts, dtype=np.int64)
-    return Seen((width, height), fps, watcher.seen(), found, kept)
+    return Seen((width, height), fps, watcher.seen(), cuts.first_frames(), kept)
 
 
 def _scaled(frame: av.VideoFrame, width: int) -> U8:
@@ -118,7 +106,9 @@ def _scaled(frame: av.VideoFrame, width: int) -> U8:
     return scaled.to_ndarray().astype(np.uint8, copy=False)
 
 
-def report(seen: Seen, song: SongFacts, shots: PlannedShots) -> Iterator[str]:
+def report(
+    seen: Seen, song: SongFacts, shots: PlannedShots, truth: TrueBeats | None = None
+) -> Iterator[str]:
     """Yields the lines of the table."""
     fps, frames = float(seen.fps), seen.frames
     cuts_s = seen.cut_frames / fps
@@ -140,6 +130,10 @@ def report(seen: Seen, song: SongFacts, shots: PlannedShots) -> Iterator[str]:
     yield _percent("on a beat", cuts.on_beat)
     yield _percent("on a downbeat", cuts.on_downbeat)
     yield _figure("beat alignment score", cuts.score)
+    if truth is not None:
+        yield from _against_truth(cuts_s, truth, song.duration_s, shots)
+    if shots.anticipation_s:
+        yield f"  cuts are meant to come {shots.anticipation_s * 1e3:.0f} ms before their beat"
     found = f"{_nearby(planned, seen.cut_frames)} of {len(planned)}"
     yield f"  {'planned cuts found':<32}{found:>9}   among {cuts.cuts} cuts found"
     yield f"  {'shot length':<32}{_lengths(shot_lengths(np.diff(bounds_s)))}"
@@ -172,6 +166,24 @@ def report(seen: Seen, song: SongFacts, shots: PlannedShots) -> Iterator[str]:
     yield "flashes in the worst second, cuts included (3 are allowed)"
     yield _flashes("general", seen.watched.flashes.general)
     yield _flashes("red", seen.watched.flashes.red)
+
+
+def _against_truth(
+    cuts_s: NDArray[np.float64], truth: TrueBeats, duration_s: float, shots: PlannedShots
+) -> Iterator[str]:
+    """Yields the lines that compare cuts with what is known of the song, as far as it is known."""
+    end_s = min(duration_s, truth.known_until_s)
+    cuts = cut_alignment(
+        cuts_s[cuts_s <= end_s],
+        truth.beats_s[truth.beats_s <= end_s],
+        truth.downbeats_s[truth.downbeats_s <= end_s],
+        duration_s=end_s,
+        frame_s=shots.frame_s,
+        anticipation_s=shots.anticipation_s,
+    )
+    yield _percent("on a true beat", cuts.on_beat) + f"   {cuts.cuts} cuts up to {end_s:.0f} s"
+    yield _percent("on a true downbeat", cuts.on_downbeat)
+    yield _figure("true beat alignment score", cuts.score)
 
 
 # What cannot be measured, such as cuts on the beats of a song without any.
@@ -256,6 +268,16 @@ def main() -> None:
     parser.add_argument("video", type=Path, help="the finished video")
     parser.add_argument("--analysis", type=Path, required=True, metavar="FILE.json")
     parser.add_argument("--storyboard", type=Path, required=True, metavar="FILE.json")
+    parser.add_argument(
+        "--truth", type=Path, metavar="FILE.json", help="true beats: see film_truth"
+    )
+    parser.add_argument(
+        "--truth-song", default="", metavar="NAME", help="the song's, where the truth has several"
+    )
+    parser.add_argument(
+        "--truth-offset", action="store_true",
+        help="the truth may be early or late by a constant: fit it to the heard beats first",
+    )  # fmt: skip
     parser.add_argument("--sheet", type=Path, metavar="FILE.png", help="write a contact sheet")
     parser.add_argument(
         "--burst", type=float, metavar="SECONDS",
@@ -264,6 +286,14 @@ def main() -> None:
     words = parser.parse_args()
     analysis, board = read_documents(words.analysis, words.storyboard)
     song, shots = song_facts(analysis), planned_shots(board)
+
+    truth = read_true_beats(words.truth, words.truth_song) if words.truth else None
+    if truth is not None and words.truth_offset:
+        by_s = offset_s(truth, song.beats_s)
+        truth = moved(truth, by_s)
+        print(
+            f"true beats moved by a constant {by_s * 1e3:+.0f} ms, which fits the heard ones best"
+        )
 
     columns = SHEET_COLUMNS
     labels = shot_labels(board, shots)
@@ -280,7 +310,7 @@ def main() -> None:
     print(f"{words.video}: {width}x{height}, {float(seen.fps):g} fps, {seen.frames} frames")
     if seen.frames != board.frames:
         print(f"note: the storyboard has {board.frames} frames; is it this video's?")
-    print("\n".join(report(seen, song, shots)))
+    print("\n".join(report(seen, song, shots, truth)))
     print(f"decoded and measured in {taken_s:.0f} s")
     if words.sheet:
         picture = sheet(seen.kept, labels, float(seen.fps), columns)

@@ -15,6 +15,8 @@ from video_measures import cut_times_s
 from songsmith import first_light, truth_of
 from songsmith.files import write_song
 from soundsight.analyzer.v1.analysis_pb2 import SongAnalysis
+from soundsight_kit.measures.correlation import correlate
+from soundsight_kit.measures.cuts import shot_rates
 from soundsight_kit.measures.documents import SongFacts, song_facts
 from soundsight_kit.measures.look import look_follows_mood
 from soundsight_kit.measures.motion import (
@@ -78,6 +80,14 @@ def test_it_is_cut_on_its_beats(film: Film) -> None:
     distance_s = np.abs(np.array(film.cuts_s)[:, None] - beats).min(axis=1)
     assert len(film.cuts_s) >= 8
     assert (distance_s <= 0.5 / FPS + 0.020).mean() >= 0.95, distance_s
+
+
+def test_its_pace_follows_the_energy(film: Film) -> None:
+    """Sections that are louder are cut faster, as the picture shows."""
+    heard = film.heard
+    bounds_s = np.array([0.0, *film.cuts_s, heard.duration_s])
+    together = correlate(shot_rates(bounds_s, heard.sections_s), heard.energy)
+    assert together.pearson > 0.5
 
 
 def test_it_moves_with_the_music(film: Film) -> None:

@@ -10,8 +10,9 @@ from pathlib import Path
 import av
 import numpy as np
 import numpy.typing as npt
-import scenedetect
 import scipy.signal
+
+from film_cuts import CutFinder
 
 Floats = npt.NDArray[np.float32]
 
@@ -82,14 +83,21 @@ def sound_offset_s(sound: Floats, reference: Floats, rate_hz: int) -> float:
 
 
 def cut_times_s(path: Path) -> list[float]:
-    """Returns the times of the cuts that PySceneDetect finds in the picture, in seconds.
+    """Returns the times of the cuts that are found in the picture, in seconds.
 
-    The adaptive detector compares each change with its neighbours', so that fast
-    motion within a shot is no cut. The first frame of the video is no cut either.
+    The first frame of the video is no cut.
     """
-    detector = scenedetect.AdaptiveDetector(min_scene_len=6)
-    scenes = scenedetect.detect(str(path), detector)
-    return [start.seconds for start, _ in scenes[1:]]
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        stream.thread_type = "AUTO"
+        rate = stream.guessed_rate
+        assert rate is not None
+        finder = CutFinder(rate)
+        for frame in container.decode(stream):
+            height = max(2, round(256 * frame.height / frame.width))
+            small = frame.reformat(width=256, height=height, format="rgb24", interpolation="AREA")
+            finder.add(small.to_ndarray().astype(np.uint8, copy=False))
+    return [float(number / rate) for number in finder.first_frames()]
 
 
 def luma(path: Path, width: int = 160) -> npt.NDArray[np.uint8]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -21,11 +20,13 @@ from soundsight.scenewriter.v1.scenewriter_pb2 import (
     SectionWish,
     WriteStoryboardRequest,
 )
-from soundsight.scenewriter.v1.storyboard_pb2 import CastMember
+from soundsight.scenewriter.v1.storyboard_pb2 import Authorship, CastMember
 from soundsight.videogen.v1 import profile_pb2
 from soundsight_kit.testing import running_server
+from soundsight_scenewriter.requests import read_write_request
 from soundsight_scenewriter.service import SceneWriterServicer, scenewriter_info
 from soundsight_scenewriter.settings import SceneWriterSettings
+from soundsight_scenewriter.storyboards import write_storyboard
 
 SONG_S, BEAT_S, HOP_S = 6.0, 0.5, 0.1
 VIDEO = profile_pb2.VideoGenProfile(
@@ -121,25 +122,18 @@ def plain_order() -> WriteStoryboardRequest:
     return wanted
 
 
-def rewriting(writer: Target) -> RewriteSceneRequest:
+def rewriting() -> RewriteSceneRequest:
     """A request to rewrite a scene of a storyboard that was written here."""
 
-    async def write() -> RewriteSceneRequest:
-        settings = SceneWriterSettings()
-        servicer = SceneWriterServicer(settings, scenewriter_info(settings))
-        events = [event async for event in servicer.WriteStoryboard(order(), None)]  # type: ignore[arg-type]
-        storyboard = events[-1].storyboard
-        return RewriteSceneRequest(
-            storyboard=storyboard,
-            scene_id=storyboard.scenes[1].id,
-            note="make it rain, closer on her face",
-            analysis=analysis(),
-            video=VIDEO,
-            seed=6,
-        )
-
-    made: RewriteSceneRequest = writer.run(asyncio.wait_for(write(), 60))
-    return made
+    storyboard = write_storyboard(read_write_request(order()), Authorship(), lambda *_: None)
+    return RewriteSceneRequest(
+        storyboard=storyboard,
+        scene_id=storyboard.scenes[1].id,
+        note="make it rain, closer on her face",
+        analysis=analysis(),
+        video=VIDEO,
+        seed=6,
+    )
 
 
 @pytest.mark.parametrize("method", rpcs("scenewriter"), ids=short)
@@ -149,6 +143,6 @@ def test_nothing_breaks_it(writer: Target, method: MethodDescriptor) -> None:
     if method.name == "WriteStoryboard":
         good = [order(), plain_order()]
     elif method.name == "RewriteScene":
-        good = [rewriting(writer)]
+        good = [rewriting()]
     words = ("city", "ocean", "s000", "s001", "place-1", "cast-1", "en", "snow", "night", "closer")
     fuzz(writer, method, requests(*good, words=words), to_the_end=True)

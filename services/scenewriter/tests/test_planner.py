@@ -11,15 +11,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from soundsight_scenewriter.planning.candidates import snap_to_pulse
+from soundsight_scenewriter.planning.anchors import (
+    SECTION_ERROR_S,
+    drops,
+    section_starts,
+    snap_to_pulse,
+)
+from soundsight_scenewriter.planning.cues import SongMusic
 from soundsight_scenewriter.planning.planner import LOW_CONFIDENCE, MOST_SHOTS, plan
 from soundsight_scenewriter.planning.types import (
+    CUT,
     SHORTEST_SHOT_S,
+    Candidate,
     ClipLimits,
     Pace,
     Plan,
     Reason,
 )
+from soundsight_scenewriter.planning.words import SungWords
 from soundsight_scenewriter.reading import read_song
 from soundsight_scenewriter.song import (
     Curve,
@@ -76,6 +85,8 @@ def songs(draw: st.DrawFn, duration_s: float) -> Song:
     if draw(st.booleans()):
         for name in (CurveName.ENERGY, CurveName.ONSET):
             curves[name] = Curve(hop_s, chance.uniform(0, 1, size))
+    gaps = chance.exponential(draw(st.sampled_from([0.1, 0.4, 4.0])), (min(500, count + 8), 2))
+    words = np.cumsum(gaps).reshape(-1, 2) if draw(st.booleans()) else np.empty((0, 2))
     events = tuple(
         Event(name, float(chance.uniform(0, duration_s)), float(chance.uniform(0, 20)))
         for name in draw(st.lists(st.sampled_from(list(EventName)), max_size=4))
@@ -91,6 +102,8 @@ def songs(draw: st.DrawFn, duration_s: float) -> Song:
         sections_found=True,
         events=events,
         curves=curves,
+        words_s=words[words[:, 0] < duration_s],
+        lines_s=words[::6, 0][words[::6, 0] < duration_s],
         arousal=draw(st.floats(-1, 1)),
     )
 
@@ -139,10 +152,23 @@ def test_every_plan_keeps_its_invariants(case: dict[str, Any]) -> None:
     assert all(take.clip_frames >= limits.min_frames for take in last_takes)
     assert all(take.frames >= limits.min_frames for take in made.takes if take not in last_takes)
 
-    shortest = max(limits.min_frames, timeline.length_frames(SHORTEST_SHOT_S))
+    for take, following in itertools.pairwise(made.takes):
+        if following.take_index > 0:
+            assert following.take_index == take.take_index + 1
+            assert following.section_index == take.section_index
+            assert following.transition == CUT
+            assert following.handle_in_frames == 0
+
+    shortest = _shortest(case)
     assert all(shot.frames >= min(shortest, timeline.frames) for shot in made.shots)
     assert all(0 <= shot.section_index < len(song.sections) for shot in made.shots)
     _assert_reasons_true(made, song, timeline, case["anticipation_frames"])
+
+
+def _shortest(case: dict[str, Any]) -> int:
+    timeline, limits = case["timeline"], case["limits"]
+    assert isinstance(timeline, Timeline) and isinstance(limits, ClipLimits)
+    return max(limits.min_frames, timeline.length_frames(SHORTEST_SHOT_S))
 
 
 def _assert_reasons_true(made: Plan, song: Song, timeline: Timeline, early_frames: int) -> None:
@@ -150,8 +176,15 @@ def _assert_reasons_true(made: Plan, song: Song, timeline: Timeline, early_frame
     moments = {
         Reason.DOWNBEAT: song.downbeats_s,
         Reason.BEAT: song.beats_s,
-        Reason.SECTION: np.array([snap_to_pulse(song, s.start_s)[0] for s in song.sections]),
-        Reason.EVENT: np.array([snap_to_pulse(song, e.time_s)[0] for e in song.events]),
+        # A section may start on a drop, or on a beat beside its downbeat for the sake of a word.
+        Reason.SECTION: np.concatenate(
+            [
+                [snap_to_pulse(song, part.start_s)[0] for part in song.sections],
+                [snap_to_pulse(song, event.time_s)[0] for event in song.events],
+                song.beats_s,
+            ]
+        ),
+        Reason.EVENT: np.array([snap_to_pulse(song, event.time_s)[0] for event in song.events]),
     }
     previous = 0
     for shot in made.shots[1:]:
@@ -176,19 +209,86 @@ def test_same_arguments_same_plan(case: dict[str, Any]) -> None:
 @given(case=cases())
 @settings(max_examples=60, deadline=None)
 def test_boundaries_of_long_sections_are_cut(case: dict[str, Any]) -> None:
-    """Where two sections are long enough, a shot starts on the boundary between them."""
-    timeline, limits, song = case["timeline"], case["limits"], case["song"]
-    made = plan(**case)
-    shortest = max(limits.min_frames, timeline.length_frames(SHORTEST_SHOT_S))
-    starts = [0]
-    for section in song.sections[1:]:
-        frame = timeline.nearest_frame(snap_to_pulse(song, section.start_s)[0])
-        starts.append(max(starts[-1], frame - case["anticipation_frames"]))
-    starts.append(timeline.frames)
+    """Where two sections are long enough, a shot starts on the boundary between them, and a chain
+    of takes with it."""
+    made, timeline = plan(**case), case["timeline"]
+    starts = [0, *(start.frame for start in _section_starts(case)), timeline.frames]
     cut = {shot.start_frame for shot in made.shots}
+    first_takes = {take.start_frame for take in made.takes if take.take_index == 0}
+    shortest = _shortest(case)
     for before, start, after in zip(starts, starts[1:], starts[2:], strict=False):
         if start - before >= shortest and after - start >= shortest:
-            assert start in cut
+            assert start in cut & first_takes
+
+
+def _section_starts(case: dict[str, Any]) -> list[Candidate]:
+    words = SungWords(case["song"].words_s, case["timeline"])
+    return section_starts(case["song"], case["timeline"], case["anticipation_frames"], words)
+
+
+@given(case=cases())
+@settings(max_examples=60, deadline=None)
+def test_section_starts_stay_near_what_was_heard(case: dict[str, Any]) -> None:
+    """A section is cut at most a bar, or half a second, from where the analysis has it start."""
+    song, timeline = case["song"], case["timeline"]
+    before = 0
+    for section, start in zip(song.sections[1:], _section_starts(case), strict=True):
+        moment = timeline.start_s(start.frame + case["anticipation_frames"])
+        reach_s = max(song.bar_s, SECTION_ERROR_S) + 5.0 * timeline.frame_s
+        assert abs(moment - section.start_s) <= reach_s or start.frame == before
+        before = start.frame
+
+
+@given(case=cases())
+@settings(max_examples=60, deadline=None)
+def test_drops_are_cut_to_the_frame(case: dict[str, Any]) -> None:
+    """There is a cut on each drop, unless a section start or an end leaves no room for a shot."""
+    song, timeline = case["song"], case["timeline"]
+    made, shortest = plan(**case), _shortest(case)
+    cut = {shot.start_frame for shot in made.shots[1:]}
+    for drop in drops(song, timeline, case["anticipation_frames"]):
+        near = {frame for frame in cut if abs(frame - drop.frame) < shortest}
+        at_an_end = drop.frame < shortest or timeline.frames - drop.frame < shortest
+        assert drop.frame in cut or at_an_end or near
+
+
+@given(case=cases())
+@settings(max_examples=120, deadline=None)
+def test_words_are_torn_only_where_it_cannot_be_helped(case: dict[str, Any]) -> None:
+    """A cut within a word is on a drop, or where a section starts and every near beat tears one."""
+    song, timeline, early = case["song"], case["timeline"], case["anticipation_frames"]
+    on_drops = {drop.frame for drop in drops(song, timeline, early)}
+    sections = dict(zip((c.frame for c in _section_starts(case)), song.sections[1:], strict=True))
+    for shot in plan(**case).shots[1:]:
+        if not _tears(song, timeline, shot.start_frame) or shot.start_frame in on_drops:
+            continue
+        assert shot.reason is Reason.SECTION
+        start_s = sections[shot.start_frame].start_s
+        near = song.beats_s[np.abs(song.beats_s - start_s) <= SECTION_ERROR_S]
+        assert all(_tears(song, timeline, timeline.nearest_frame(b) - early) for b in near)
+
+
+def _tears(song: Song, timeline: Timeline, frame: int) -> bool:
+    """Whether a cut on a frame lies within a word, further from its edges than beats are judged."""
+    cut_s, edge_s = timeline.start_s(frame), timeline.frame_s / 2 + 0.020
+    starts_s, ends_s = song.words_s.T
+    return bool(np.any((cut_s > starts_s + edge_s + 1e-9) & (cut_s < ends_s - edge_s - 1e-9)))
+
+
+@given(case=cases())
+@settings(max_examples=40, deadline=None)
+def test_cues_have_a_value_for_each_frame(case: dict[str, Any]) -> None:
+    """Every clip of any plan has exactly as many values as frames, and its beats lie within it."""
+    song, timeline = case["song"], case["timeline"]
+    takes = plan(**case).takes
+    music = SongMusic(song, timeline)
+    for take in takes[:: max(1, len(takes) // 50)]:
+        clip = music.clip(take)
+        assert set(clip.curves) == set(song.curves)
+        assert all(len(values) == take.clip_frames for values in clip.curves.values())
+        for beats in (clip.beat_frames, clip.downbeat_frames):
+            assert list(beats) == sorted(set(beats))
+            assert all(0 <= beat < take.clip_frames for beat in beats)
 
 
 @pytest.mark.parametrize("style", ["metal", "ambient", "pop", "orchestral"])

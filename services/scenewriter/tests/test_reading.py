@@ -9,8 +9,9 @@ import pytest
 
 from soundsight.analyzer.v1 import analysis_pb2 as apb
 from soundsight.videogen.v1 import profile_pb2
+from soundsight_kit.errors import InvalidArgument
 from soundsight_scenewriter.backend import read_profile
-from soundsight_scenewriter.reading import read_song
+from soundsight_scenewriter.reading import MOST_EVENTS, read_song
 from soundsight_scenewriter.song import CurveName
 from soundsight_scenewriter.timeline import Timeline
 from soundsight_scenewriter.writing.taste import backend_worlds, taste
@@ -36,6 +37,39 @@ def test_small_gaps_between_sections_are_closed() -> None:
     analysis.sections.add(start_s=4.08, end_s=9.0, label="B")
     song = read_song(analysis, TEN_SECONDS)
     assert [(part.start_s, part.end_s) for part in song.sections] == [(0.0, 4.08), (4.08, 10.0)]
+
+
+def test_words_that_are_sung_within_the_video_are_read() -> None:
+    """Words come in order of time, without those that have no time or lie outside the song."""
+    analysis = apb.SongAnalysis()
+    late = analysis.lyrics.lines.add(start_s=4.0, end_s=5.0)
+    late.words.add(start_s=4.5, end_s=5.0)
+    late.words.add(start_s=4.0, end_s=4.5)
+    early = analysis.lyrics.lines.add(start_s=1.0, end_s=2.0)
+    for start_s, end_s in ((1.0, 2.0), (3.0, 3.0), (-1.0, 0.0), (10.0, 11.0), (9.5, 12.0)):
+        early.words.add(start_s=start_s, end_s=end_s)
+    analysis.lyrics.lines.add(start_s=0.0, end_s=0.0, text="not timed")
+    song = read_song(analysis, TEN_SECONDS)
+    assert song.words_s.tolist() == [[1.0, 2.0], [4.0, 4.5], [4.5, 5.0], [9.5, 12.0]]
+    assert song.lines_s.tolist() == [1.0, 4.0]
+
+
+def test_a_word_at_no_time_is_refused() -> None:
+    """A time that no song has is named with its line and word."""
+    analysis = apb.SongAnalysis()
+    analysis.lyrics.lines.add(start_s=0.0, end_s=1.0).words.add(start_s=0.0, end_s=float("nan"))
+    with pytest.raises(InvalidArgument) as refused:
+        read_song(analysis, TEN_SECONDS)
+    assert refused.value.field_violations[0][0] == "analysis.lyrics.lines[0].words[0].end_s"
+
+
+def test_more_events_than_any_song_has_are_refused() -> None:
+    """Events are bounded, since each of them shapes the whole plan."""
+    analysis = apb.SongAnalysis()
+    for _ in range(MOST_EVENTS + 1):
+        analysis.dynamics.events.add(kind=apb.MUSIC_EVENT_KIND_DROP, time_s=1.0)
+    with pytest.raises(InvalidArgument, match="events"):
+        read_song(analysis, TEN_SECONDS)
 
 
 def test_curves_are_clipped_and_energy_is_measured() -> None:

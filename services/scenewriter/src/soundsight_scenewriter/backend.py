@@ -45,6 +45,7 @@ class Backend:
     camera_words: bool = True
     negative_prompt: bool = False
     music_cues: bool = True
+    reference_images: bool = False
 
     @property
     def reads_words(self) -> bool:
@@ -110,4 +111,7 @@ def read_profile(profile: pb.VideoGenProfile) -> Backend:
         camera_words=dialect.camera_words,
         negative_prompt=pb.VideoCapability.VIDEO_CAPABILITY_NEGATIVE_PROMPT in profile.capabilities,
         music_cues=pb.VideoCapability.VIDEO_CAPABILITY_MUSIC_CUES in profile.capabilities,
+        reference_images=(
+            pb.VideoCapability.VIDEO_CAPABILITY_REFERENCE_IMAGES in profile.capabilities
+        ),
     )

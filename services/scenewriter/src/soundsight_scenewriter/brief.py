@@ -13,14 +13,17 @@ from soundsight_scenewriter.planning.types import Pace
 from soundsight_scenewriter.texts import check_text
 from soundsight_scenewriter.writing.colour import Rgb
 
+# As wide as what a gateway lets through: no film fails at its writer for the length of a wish.
 STYLE_CHARACTERS = 2_000
-SETTING_CHARACTERS = 500
+SETTING_CHARACTERS = 2_000
 STORY_CHARACTERS = 10_000
-ITEM_CHARACTERS = 300
-NAME_CHARACTERS = 100
+ITEM_CHARACTERS = 500
+LOOK_CHARACTERS = 2_000
+WISH_CHARACTERS = 2_000
+NAME_CHARACTERS = 200
 NOTE_CHARACTERS = 2_000
-MOST_ITEMS = 50
-MOST_CAST = 20
+MOST_ITEMS = 64
+MOST_CAST = 32
 MOST_COLOURS = 5
 MOST_WISHES = 500
 MOST_ANTICIPATION_FRAMES = 3
@@ -123,7 +126,7 @@ def _cast(members: Iterable[storyboard_pb2.CastMember]) -> tuple[CastMember, ...
     for index, member in enumerate(members):
         path = f"brief.cast[{index}]"
         name = check_text(member.name, f"{path}.name", NAME_CHARACTERS)
-        look = check_text(member.look, f"{path}.look", ITEM_CHARACTERS)
+        look = check_text(member.look, f"{path}.look", LOOK_CHARACTERS)
         if not name and not look:
             raise InvalidArgument(f"{path} needs a name or a look.", field=f"{path}.name")
         given = check_text(member.id, f"{path}.id", NAME_CHARACTERS) or f"cast-{index + 1}"
@@ -134,7 +137,7 @@ def _cast(members: Iterable[storyboard_pb2.CastMember]) -> tuple[CastMember, ...
                 id=given,
                 name=name or look,
                 look=look,
-                wardrobe=check_text(member.wardrobe, f"{path}.wardrobe", ITEM_CHARACTERS),
+                wardrobe=check_text(member.wardrobe, f"{path}.wardrobe", LOOK_CHARACTERS),
                 reference_images=tuple(member.reference_images),
             )
         )
@@ -160,7 +163,7 @@ def _section_wishes(wishes: Iterable[pb.SectionWish], sections: int) -> dict[int
                 "sections, counted from 0.",
                 field=f"{path}.section_index",
             )
-        text = check_text(wish.text, f"{path}.text", ITEM_CHARACTERS)
+        text = check_text(wish.text, f"{path}.text", WISH_CHARACTERS)
         if text:
             before = read.get(wish.section_index)
             read[wish.section_index] = f"{before}, {text}" if before else text

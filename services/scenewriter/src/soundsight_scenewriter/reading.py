@@ -15,6 +15,8 @@ import numpy as np
 
 from soundsight.analyzer.v1 import analysis_pb2 as pb
 from soundsight_kit.errors import InvalidArgument
+from soundsight_scenewriter.lyrics import read_lines, read_words
+from soundsight_scenewriter.measured import measured
 from soundsight_scenewriter.song import (
     Counts,
     Curve,
@@ -32,12 +34,12 @@ from soundsight_scenewriter.timeline import Timeline
 
 MOST_BEATS = 100_000
 MOST_SECTIONS = 2_000
+MOST_EVENTS = 2_000
 SECTION_GAP_S = 0.1
 _TITLE_CHARACTERS = 200
 _CONCEPT_CHARACTERS = 2_000
 _TAG_CHARACTERS = 60
 _HOPS_S = (0.001, 60.0)
-_LARGEST = 1e9
 
 _CURVES = {
     pb.CurveKind.CURVE_KIND_ENERGY: CurveName.ENERGY,
@@ -75,10 +77,12 @@ def read_song(analysis: pb.SongAnalysis, timeline: Timeline) -> Song:
     beats_s, positions = _beats(analysis.rhythm, timeline)
     curves = _curves(analysis.dynamics)
     tonic, mode = _main_key(analysis.harmony, timeline)
-    tempo = _number(analysis.rhythm.tempo_bpm, "analysis.rhythm.tempo_bpm")
+    tempo = measured(analysis.rhythm.tempo_bpm, "analysis.rhythm.tempo_bpm")
     dynamics = analysis.dynamics if analysis.HasField("dynamics") else None
     loudness = (
-        _number(dynamics.integrated_lufs, "analysis.dynamics.integrated_lufs") if dynamics else None
+        measured(dynamics.integrated_lufs, "analysis.dynamics.integrated_lufs")
+        if dynamics
+        else None
     )
     # An integrated loudness of exactly 0 LUFS means that nobody measured it.
     loudness = loudness or None
@@ -89,7 +93,7 @@ def read_song(analysis: pb.SongAnalysis, timeline: Timeline) -> Song:
         beats_s=beats_s,
         positions=positions,
         beats_confidence=(
-            _number(evidence.confidence, "analysis.rhythm.beats_evidence.confidence")
+            measured(evidence.confidence, "analysis.rhythm.beats_evidence.confidence")
             if analysis.rhythm.HasField("beats_evidence")
             else None
         ),
@@ -99,6 +103,8 @@ def read_song(analysis: pb.SongAnalysis, timeline: Timeline) -> Song:
         sections_found=bool(analysis.sections),
         events=_events(analysis.dynamics),
         curves=curves,
+        words_s=read_words(analysis.lyrics, timeline),
+        lines_s=read_lines(analysis.lyrics, timeline),
         title=clean(analysis.metadata.title, _TITLE_CHARACTERS),
         genre=clean(analysis.metadata.genre, _TITLE_CHARACTERS).lower(),
         tags=_tags(analysis.tags, "analysis.tags"),
@@ -113,15 +119,6 @@ def read_song(analysis: pb.SongAnalysis, timeline: Timeline) -> Song:
             for part in analysis.concept.sections
         },
     )
-
-
-def _number(value: float, path: str) -> float:
-    # Not a number fails this too. Products of larger ones might be infinite.
-    if not abs(value) <= _LARGEST:
-        raise InvalidArgument(
-            f"{path} is {value:g}, which no song has. Analyse the song again.", field=path
-        )
-    return value
 
 
 def _check_length(analysis: pb.SongAnalysis, timeline: Timeline) -> None:
@@ -149,7 +146,7 @@ def _beats(rhythm: pb.Rhythm, timeline: Timeline) -> tuple[Floats, Counts]:
     times = np.array([beat.time_s for beat in rhythm.beats], dtype=np.float64)
     positions = np.array([beat.position for beat in rhythm.beats], dtype=np.int64)
     for index in np.flatnonzero(~np.isfinite(times))[:1]:
-        _number(times[index], f"analysis.rhythm.beats[{index}].time_s")
+        measured(times[index], f"analysis.rhythm.beats[{index}].time_s")
     for index in np.flatnonzero(np.diff(times) < 0.0)[:1] + 1:
         path = f"analysis.rhythm.beats[{index}].time_s"
         raise InvalidArgument(
@@ -186,25 +183,31 @@ def _curves(dynamics: pb.Dynamics) -> dict[CurveName, Curve]:
                 f"{path} repeats the {name} curve. Give one per kind.", field=path
             )
         shortest_s, longest_s = _HOPS_S
-        if not shortest_s <= _number(curve.hop_s, f"{path}.hop_s") <= longest_s:
+        if not shortest_s <= measured(curve.hop_s, f"{path}.hop_s") <= longest_s:
             raise InvalidArgument(
                 f"{path}.hop_s must lie between {shortest_s:g} and {longest_s:g} seconds.",
                 field=f"{path}.hop_s",
             )
         values = np.array(curve.values, dtype=np.float64)
         for at in np.flatnonzero(~np.isfinite(values))[:1]:
-            _number(values[at], f"{path}.values[{at}]")
+            measured(values[at], f"{path}.values[{at}]")
         if values.size:
             found[name] = Curve(curve.hop_s, np.clip(values, 0.0, 1.0))
     return found
 
 
 def _events(dynamics: pb.Dynamics) -> tuple[Event, ...]:
+    if len(dynamics.events) > MOST_EVENTS:
+        raise InvalidArgument(
+            f"analysis.dynamics.events has {len(dynamics.events)} entries; at most {MOST_EVENTS} "
+            "are read.",
+            field="analysis.dynamics.events",
+        )
     found = []
     for index, event in enumerate(dynamics.events):
         path = f"analysis.dynamics.events[{index}]"
-        time_s = _number(event.time_s, f"{path}.time_s")
-        duration_s = _number(event.duration_s, f"{path}.duration_s")
+        time_s = measured(event.time_s, f"{path}.time_s")
+        duration_s = measured(event.duration_s, f"{path}.duration_s")
         if event.kind in _EVENTS:
             found.append(Event(_EVENTS[event.kind], time_s, max(0.0, duration_s)))
     return tuple(sorted(found, key=lambda event: event.time_s))
@@ -214,7 +217,7 @@ def _main_key(harmony: pb.Harmony, timeline: Timeline) -> tuple[str, int]:
     """The key that lasts longest: (tonic, 1 major / -1 minor / 0 not known)."""
     lasts: Counter[tuple[str, int]] = Counter()
     starts = [
-        _number(key.start_s, f"analysis.harmony.keys[{index}].start_s")
+        measured(key.start_s, f"analysis.harmony.keys[{index}].start_s")
         for index, key in enumerate(harmony.keys)
     ]
     ends = [*starts, timeline.duration_s][1:]
@@ -229,8 +232,8 @@ def _emotion(
     """The song's valence and arousal; a cautious guess from key, tempo and loudness without any."""
     if analysis.emotion.HasField("overall"):
         overall = analysis.emotion.overall
-        valence = _number(overall.valence, "analysis.emotion.overall.valence")
-        arousal = _number(overall.arousal, "analysis.emotion.overall.arousal")
+        valence = measured(overall.valence, "analysis.emotion.overall.valence")
+        arousal = measured(overall.arousal, "analysis.emotion.overall.arousal")
         return _signed(valence), _signed(arousal)
     by_tempo = (tempo_bpm - 105.0) / 90.0 if tempo_bpm > 0.0 else 0.0
     by_loudness = (loudness_lufs + 15.0) / 12.0 if loudness_lufs is not None else 0.0
@@ -245,7 +248,7 @@ def _tags(tags: Iterable[pb.Tag], path: str) -> tuple[TagWord, ...]:
     """Tags with their scores relative to the best of the same source, best first."""
     read: list[tuple[str, str, str, float]] = []
     for index, tag in enumerate(tags):
-        score = _number(tag.score, f"{path}[{index}].score")
+        score = measured(tag.score, f"{path}[{index}].score")
         word = clean(tag.label, _TAG_CHARACTERS).lower()
         if word and score > 0.0:
             group = clean(tag.group, _TAG_CHARACTERS).lower()
@@ -289,10 +292,10 @@ def _sections(
                 occurrence=occurrences[label],
                 function=_FUNCTIONS.get(section.function, Function.UNKNOWN),
                 energy=_energy_between(energy, start, end, section, path),
-                valence=_signed(_number(mood.valence, f"{path}.emotion.valence"))
+                valence=_signed(measured(mood.valence, f"{path}.emotion.valence"))
                 if mood
                 else valence,
-                arousal=_signed(_number(mood.arousal, f"{path}.emotion.arousal"))
+                arousal=_signed(measured(mood.arousal, f"{path}.emotion.arousal"))
                 if mood
                 else arousal,
             )
@@ -303,7 +306,7 @@ def _sections(
 def _energy_between(
     energy: Curve | None, start_s: float, end_s: float, section: pb.Section, path: str
 ) -> float:
-    given = _number(section.energy, f"{path}.energy")
+    given = measured(section.energy, f"{path}.energy")
     if energy is None:
         return min(1.0, max(0.0, given))
     part = energy.values[int(start_s / energy.hop_s) : int(end_s / energy.hop_s) + 1]
@@ -320,13 +323,13 @@ def _check_sections(analysis: pb.SongAnalysis) -> None:
     end = 0.0
     for index, section in enumerate(analysis.sections):
         path = f"analysis.sections[{index}]"
-        start = _number(section.start_s, f"{path}.start_s")
+        start = measured(section.start_s, f"{path}.start_s")
         if abs(start - end) > SECTION_GAP_S:
             raise InvalidArgument(
                 f"{path} starts at {start:.3f} s, but what is before it ends at {end:.3f} s. "
                 "Sections must follow each other from 0 without gaps.",
                 field=f"{path}.start_s",
             )
-        end = _number(section.end_s, f"{path}.end_s")
+        end = measured(section.end_s, f"{path}.end_s")
         if end < start:
             raise InvalidArgument(f"{path} ends before it starts.", field=f"{path}.end_s")

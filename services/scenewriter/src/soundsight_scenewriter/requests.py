@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from soundsight.common.v1 import common_pb2
 from soundsight.scenewriter.v1 import scenewriter_pb2 as pb
@@ -11,6 +12,7 @@ from soundsight_kit.errors import FailedPrecondition, InvalidArgument, NotFound
 from soundsight_kit.timeline import check_storyboard
 from soundsight_scenewriter.backend import Backend, read_profile
 from soundsight_scenewriter.brief import NOTE_CHARACTERS, Brief, read_brief
+from soundsight_scenewriter.llm.sung import SungLine, read_sung_lines
 from soundsight_scenewriter.planning.types import ClipLimits
 from soundsight_scenewriter.reading import read_song
 from soundsight_scenewriter.song import Song
@@ -23,15 +25,30 @@ MOST_SCENES = 4_000
 LONGEST_S = 24 * 3600.0
 
 
+class ModelUse(StrEnum):
+    """Whether the language model writes: not, if it can be reached, or it must."""
+
+    NO = "no"
+    PREFERRED = "preferred"
+    REQUIRED = "required"
+
+
 @dataclass(frozen=True, slots=True)
 class WriteOrder:
-    """A checked request for a storyboard."""
+    """A checked request for a storyboard.
+
+    `sung` and `reads_labels` are for the language model: the lyrics, and whether it is told the
+    song's labels, which a caller can leave out in favour of the audio model's concept.
+    """
 
     song: Song
     timeline: Timeline
     backend: Backend
     brief: Brief
     seed: int
+    model_use: ModelUse = ModelUse.NO
+    sung: tuple[SungLine, ...] = ()
+    reads_labels: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +60,18 @@ class RewriteOrder:
     note: str
     backend: Backend
     seed: int
+    model_use: ModelUse = ModelUse.NO
 
 
-def read_write_request(request: pb.WriteStoryboardRequest) -> WriteOrder:
-    """A checked order.
+def read_write_request(
+    request: pb.WriteStoryboardRequest, *, has_model: bool = False
+) -> WriteOrder:
+    """A checked order; `has_model`: whether a language model is configured.
 
-    Raises InvalidArgument with the path of the wrong field, FailedPrecondition when the language
-    model is asked for.
+    Raises InvalidArgument with the path of the wrong field, FailedPrecondition when a language
+    model is asked for that there is not.
     """
-    _check_writer(request.brief.writer, "brief.writer")
+    model_use = _model_use(request.brief.writer, "brief.writer", has_model=has_model)
     timeline = _timeline(request.frames, request.frame_rate)
     _check_seed(request.seed)
     if request.resolution.width < 0 or request.resolution.height < 0:
@@ -60,16 +80,27 @@ def read_write_request(request: pb.WriteStoryboardRequest) -> WriteOrder:
     _check_scene_count(timeline, backend.limits)
     song = read_song(request.analysis, timeline)
     brief = read_brief(request.brief, len(request.analysis.sections))
-    return WriteOrder(song, timeline, backend, brief, request.seed)
+    return WriteOrder(
+        song,
+        timeline,
+        backend,
+        brief,
+        request.seed,
+        model_use,
+        sung=read_sung_lines(request.analysis.lyrics),
+        reads_labels=request.brief.pipeline != pb.Pipeline.PIPELINE_CONCEPT,
+    )
 
 
-def read_rewrite_request(request: pb.RewriteSceneRequest) -> RewriteOrder:
-    """A checked order.
+def read_rewrite_request(
+    request: pb.RewriteSceneRequest, *, has_model: bool = False
+) -> RewriteOrder:
+    """A checked order; `has_model`: whether a language model is configured.
 
     Raises InvalidArgument with the path of the wrong field, NotFound for an unknown scene,
-    FailedPrecondition when the language model is asked for.
+    FailedPrecondition when a language model is asked for that there is not.
     """
-    _check_writer(request.writer, "writer")
+    model_use = _model_use(request.writer, "writer", has_model=has_model)
     _check_seed(request.seed)
     try:
         check_storyboard(request.storyboard)
@@ -90,18 +121,24 @@ def read_rewrite_request(request: pb.RewriteSceneRequest) -> RewriteOrder:
         note=check_text(request.note, "note", NOTE_CHARACTERS),
         backend=read_profile(request.video),
         seed=request.seed,
+        model_use=model_use,
     )
 
 
-def _check_writer(writer: int, path: str) -> None:
-    if writer == pb.Writer.WRITER_LLM:
-        raise FailedPrecondition(
-            "This version of the scene writer has no language model. Ask for WRITER_RULES or leave "
-            f"{path} unset.",
-            reason="LANGUAGE_MODEL_NOT_AVAILABLE",
-        )
+def _model_use(writer: int, path: str, *, has_model: bool) -> ModelUse:
     if writer not in pb.Writer.values():
         raise InvalidArgument(f"{path} {writer} is not a writer.", field=path)
+    if writer == pb.Writer.WRITER_RULES:
+        return ModelUse.NO
+    if writer == pb.Writer.WRITER_LLM and not has_model:
+        raise FailedPrecondition(
+            "This scene writer has no language model. Set SOUNDSIGHT_SCENEWRITER_LLM_URL, ask for "
+            f"WRITER_RULES, or leave {path} unset.",
+            reason="LANGUAGE_MODEL_NOT_AVAILABLE",
+        )
+    if writer == pb.Writer.WRITER_LLM:
+        return ModelUse.REQUIRED
+    return ModelUse.PREFERRED if has_model else ModelUse.NO
 
 
 def _check_seed(seed: int) -> None:

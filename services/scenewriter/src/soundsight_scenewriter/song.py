@@ -109,7 +109,9 @@ class Song:
 
     `beats_s` is ascending, shape (n,); `positions[i]` is beat i's place in its bar (1 is the
     downbeat, 0 not known). `beats_confidence` is None when the analysis does not say. There is
-    always at least one section. `mode` is 1 for major, -1 for minor, 0 for not known.
+    always at least one section. `words_s`, shape (n, 2), holds when words start and end, by start;
+    `lines_s`, shape (n,), when lines begin, ascending. `mode` is 1 for major, -1 for minor, 0 for
+    not known.
     """
 
     duration_s: float
@@ -122,6 +124,8 @@ class Song:
     sections_found: bool
     events: tuple[Event, ...] = ()
     curves: Mapping[CurveName, Curve] = field(default_factory=dict)
+    words_s: Floats = field(default_factory=lambda: np.empty((0, 2)))
+    lines_s: Floats = field(default_factory=lambda: np.empty(0))
     title: str = ""
     genre: str = ""
     tags: tuple[TagWord, ...] = ()

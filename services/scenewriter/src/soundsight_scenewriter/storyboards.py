@@ -11,7 +11,9 @@ from soundsight_kit.timeline import check_storyboard
 from soundsight_scenewriter.messages import storyboard_message
 from soundsight_scenewriter.planning.cues import SongMusic
 from soundsight_scenewriter.planning.planner import plan
+from soundsight_scenewriter.planning.types import Plan
 from soundsight_scenewriter.requests import WriteOrder
+from soundsight_scenewriter.writing.film import Film
 from soundsight_scenewriter.writing.rules import write_outline, write_scenes
 
 STAGES = ("plan", "treatment", "scenes", "check")
@@ -29,33 +31,57 @@ def write_storyboard(
     Raises InvalidArgument when the storyboard cannot fit into a message, Internal when it breaks
     its own contract.
     """
-    song, timeline, brief, backend = order.song, order.timeline, order.brief, order.backend
+    planned = plan_shots(order, report)
+    film = write_by_rules(order, planned, report)
+    return finish_storyboard(order, planned, film, authorship, report)
+
+
+def plan_shots(order: WriteOrder, report: Report) -> Plan:
+    """The first stage: where the video is cut, whoever writes it."""
     report("plan", 0, 1, "choosing cuts")
     planned = plan(
-        song,
-        timeline,
-        backend.limits,
-        pace=brief.pace,
-        anticipation_frames=brief.anticipation_frames,
+        order.song,
+        order.timeline,
+        order.backend.limits,
+        pace=order.brief.pace,
+        anticipation_frames=order.brief.anticipation_frames,
         seed=order.seed,
     )
-    shots, takes = len(planned.shots), len(planned.takes)
-    report("plan", 1, 1, f"{shots} shots in {takes} clips")
+    report("plan", 1, 1, f"{len(planned.shots)} shots in {len(planned.takes)} clips")
+    return planned
 
+
+def write_by_rules(order: WriteOrder, planned: Plan, report: Report) -> Film:
+    """The stages between, by the rules: treatment and scenes."""
     report("treatment", 0, 1, "")
-    line = write_outline(song, brief, backend, order.seed)
+    line = write_outline(order.song, order.brief, order.backend, order.seed)
     report("treatment", 1, 1, line.treatment.title)
+    report("scenes", 0, len(planned.takes), "")
+    return write_scenes(
+        order.song, order.timeline, planned, line, order.brief, order.backend, order.seed
+    )
 
-    report("scenes", 0, takes, "")
-    film = write_scenes(song, timeline, planned, line, brief, backend, order.seed)
-    music = SongMusic(song, timeline)
+
+def finish_storyboard(
+    order: WriteOrder,
+    planned: Plan,
+    film: Film,
+    authorship: storyboard_pb2.Authorship,
+    report: Report,
+) -> storyboard_pb2.Storyboard:
+    """The last stages: the film that either writer made becomes a storyboard, and is checked.
+
+    Raises as `write_storyboard` does.
+    """
+    timeline, takes = order.timeline, len(planned.takes)
+    music = SongMusic(order.song, timeline)
     storyboard = storyboard_message(
         timeline,
         planned,
         film,
         [music.clip(take) for take in planned.takes],
         seed=order.seed,
-        anticipation_frames=brief.anticipation_frames,
+        anticipation_frames=order.brief.anticipation_frames,
         authorship=authorship,
     )
     report("scenes", takes, takes, "")

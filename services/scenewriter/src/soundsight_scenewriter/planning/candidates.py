@@ -1,14 +1,22 @@
-"""Where a cut may fall: beats, downbeats, section starts, events, and onsets where no pulse is."""
+"""Where else a cut may fall: beats, breaks, the climax, and onsets where no pulse is."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
-from soundsight_scenewriter.planning.types import Reason
+from soundsight_scenewriter.planning.anchors import snap_to_pulse
+from soundsight_scenewriter.planning.passages import Passage, PassageKind
+from soundsight_scenewriter.planning.types import Candidate, Reason
+from soundsight_scenewriter.planning.words import SungWords
 from soundsight_scenewriter.song import CurveName, EventName, Floats, Song, steps
 from soundsight_scenewriter.timeline import Timeline
+
+Frames = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 
 # A hole in the pulse: longer than this many beats, and longer than this many seconds.
 _HOLE_BEATS = 2.2
@@ -16,60 +24,8 @@ _HOLE_S = 2.0
 _HOLE_STEP_S = 0.5
 # How far over a cut's strength in the loudness curve is looked.
 _NOVELTY_SPAN_S = 0.4
-_CUT_EVENTS = (EventName.DROP, EventName.BREAK, EventName.CLIMAX)
-_RANK = {
-    Reason.SECTION: 0,
-    Reason.EVENT: 1,
-    Reason.DOWNBEAT: 2,
-    Reason.BEAT: 3,
-    Reason.LENGTH: 4,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A frame that a cut may fall on.
-
-    `beat` counts the song's beats from 0; -1 where the cut is on none. `strength` (0 to 1) says
-    how much happens there. `half_bar` marks the beat in the middle of an even bar.
-    """
-
-    frame: int
-    reason: Reason
-    beat: int = -1
-    strength: float = 0.0
-    half_bar: bool = False
-
-
-def snap_to_pulse(song: Song, time_s: float) -> tuple[float, int]:
-    """Moves a time onto the pulse: (seconds, index of the beat or -1).
-
-    To the nearest downbeat within a quarter of a bar, else to the nearest beat within half a beat,
-    else not at all: the analysis knows beats to some 20 ms but section starts to half a second.
-    """
-    if song.beats_s.size < 2:
-        return time_s, -1
-    downbeats = np.flatnonzero(song.positions == 1)
-    if downbeats.size:
-        near = downbeats[np.argmin(np.abs(song.beats_s[downbeats] - time_s))]
-        if abs(song.beats_s[near] - time_s) <= song.bar_s / 4.0 + 1e-9:
-            return float(song.beats_s[near]), int(near)
-    beat = int(np.argmin(np.abs(song.beats_s - time_s)))
-    if abs(song.beats_s[beat] - time_s) <= song.beat_s / 2.0 + 1e-9:
-        return float(song.beats_s[beat]), beat
-    return time_s, -1
-
-
-def section_starts(song: Song, timeline: Timeline, anticipation_frames: int) -> list[Candidate]:
-    """One candidate per section from the second on, in order; frames never run backwards."""
-    starts: list[Candidate] = []
-    before = 0
-    for section in song.sections[1:]:
-        time_s, beat = snap_to_pulse(song, section.start_s)
-        frame = max(before, timeline.nearest_frame(time_s) - anticipation_frames)
-        starts.append(Candidate(frame, Reason.SECTION, beat, 1.0))
-        before = frame
-    return starts
+_CUT_EVENTS = (EventName.BREAK, EventName.CLIMAX)
+_RANK = {Reason.EVENT: 0, Reason.DOWNBEAT: 1, Reason.BEAT: 2, Reason.LENGTH: 3}
 
 
 def _beats(song: Song, timeline: Timeline, anticipation_frames: int) -> list[Candidate]:
@@ -138,8 +94,17 @@ def _by_length(song: Song, timeline: Timeline) -> list[Candidate]:
     return found
 
 
-def gather(song: Song, timeline: Timeline, anticipation_frames: int) -> list[Candidate]:
-    """All candidates inside the video in order of frame, the most meaningful one per frame."""
+def gather(
+    song: Song,
+    timeline: Timeline,
+    anticipation_frames: int,
+    words: SungWords,
+    stretches: Sequence[Passage],
+) -> list[Candidate]:
+    """All candidates inside the video in order of frame, the most meaningful one per frame.
+
+    None of them goes through a sung word.
+    """
     best: dict[int, Candidate] = {}
     for candidate in (
         *_beats(song, timeline, anticipation_frames),
@@ -151,4 +116,50 @@ def gather(song: Song, timeline: Timeline, anticipation_frames: int) -> list[Can
         held = best.get(candidate.frame)
         if held is None or _RANK[candidate.reason] < _RANK[held.reason]:
             best[candidate.frame] = candidate
-    return [best[frame] for frame in sorted(best)]
+    frames = np.array(sorted(best), dtype=np.int64)
+    torn = words.torn_by(frames)
+    lost, frames = frames[torn], frames[~torn]
+    for gone in lost:
+        _stand_in(best, best[int(gone)], frames, 0.5 * song.bar_s / timeline.frame_s)
+    opening = _opening_lines(song, timeline, frames)
+    driven = _driven(timeline, frames, stretches)
+    return [
+        replace(best[int(frame)], opens_line=bool(opens), driven=bool(drives))
+        for frame, opens, drives in zip(frames, opening, driven, strict=True)
+    ]
+
+
+def _stand_in(
+    best: dict[int, Candidate], gone: Candidate, frames: Frames, reach_frames: float
+) -> None:
+    """Lets the nearest beat within half a bar take the place of a downbeat that tears a word."""
+    if gone.reason not in (Reason.DOWNBEAT, Reason.EVENT):
+        return
+    low, high = np.searchsorted(frames, [gone.frame - reach_frames, gone.frame + reach_frames + 1])
+    near = [best[int(frame)] for frame in frames[low:high]]
+    beats = [candidate for candidate in near if candidate.reason is Reason.BEAT]
+    if beats:
+        nearest = min(beats, key=lambda candidate: abs(candidate.frame - gone.frame))
+        best[nearest.frame] = replace(nearest, beat=gone.beat, stands_in=True)
+
+
+def _opening_lines(song: Song, timeline: Timeline, frames: Frames) -> Flags:
+    """Which frames are the last before a line of the lyrics begins, at most a beat ahead of it."""
+    marked = np.zeros(frames.size, dtype=bool)
+    if not frames.size:
+        return marked
+    edge = song.lines_s / timeline.frame_s + 0.5
+    last = np.searchsorted(frames, edge, side="right") - 1
+    ahead_s = song.lines_s - frames[np.maximum(last, 0)] * timeline.frame_s
+    marked[last[(last >= 0) & (ahead_s <= song.beat_s)]] = True
+    return marked
+
+
+def _driven(timeline: Timeline, frames: Frames, stretches: Sequence[Passage]) -> Flags:
+    """Which frames lie in a build-up."""
+    times_s = frames * timeline.frame_s
+    driven = np.zeros(frames.size, dtype=bool)
+    for passage in stretches:
+        if passage.kind is PassageKind.BUILD_UP:
+            driven |= (times_s > passage.start_s) & (times_s < passage.end_s)
+    return driven

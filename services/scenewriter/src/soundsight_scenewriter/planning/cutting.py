@@ -12,9 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from soundsight_scenewriter.dice import Dice
-from soundsight_scenewriter.planning.candidates import Candidate
 from soundsight_scenewriter.planning.pacing import Pacing
-from soundsight_scenewriter.planning.types import ClipLimits, Reason
+from soundsight_scenewriter.planning.types import Candidate, ClipLimits, Reason
 from soundsight_scenewriter.song import Floats, Song
 from soundsight_scenewriter.timeline import Timeline
 
@@ -25,10 +24,13 @@ _PADDED_COST = 1.0
 # What a cut costs by what it falls on.
 _DOWNBEAT_COST = 0.0
 _PHRASE_COST = -0.15
-_HALF_BAR_COST = 0.3
+_HALF_BAR_COST = 0.15
 _BEAT_COST = 0.8
 _SLOW_BEAT_COST = 1.2
+_STAND_IN_COST = 0.2
+_DRIVEN_BEAT_COST = 0.25
 _EVENT_COST = -1.2
+_LINE_COST = -0.25
 _LENGTH_COST = 0.35
 _LENGTH_GAIN = 0.5
 # What a shot costs by the bars it spans.
@@ -47,7 +49,11 @@ def _node_costs(song: Song, nodes: Sequence[Candidate], wanted_s: Floats, dice: 
     first_beat = max(nodes[0].beat, 0)
     costs = np.zeros(len(nodes))
     for index, node in enumerate(nodes[1:-1], start=1):
-        cost = dice.unit() * _JITTER
+        chance = dice.unit() * _JITTER
+        # A build-up goes by its pulse alone.
+        cost = 0.0 if node.driven else chance
+        if node.opens_line:
+            cost += _LINE_COST
         since = node.beat - first_beat
         on_bar = node.reason is Reason.DOWNBEAT or (
             not bars_known and since % song.beats_per_bar == 0
@@ -59,6 +65,10 @@ def _node_costs(song: Song, nodes: Sequence[Candidate], wanted_s: Floats, dice: 
         elif on_bar:
             phrase = since % (_PHRASE_BARS * song.beats_per_bar) == 0
             cost += _PHRASE_COST if phrase else _DOWNBEAT_COST
+        elif node.stands_in:
+            cost += _STAND_IN_COST
+        elif node.driven:
+            cost += 0.0 if node.half_bar else _DRIVEN_BEAT_COST
         else:
             cost += _HALF_BAR_COST if node.half_bar else _BEAT_COST
             # Off the downbeat only where the music is faster than its bars.

@@ -7,24 +7,22 @@ from itertools import pairwise
 import numpy as np
 
 from soundsight_scenewriter.dice import Dice
-from soundsight_scenewriter.planning.candidates import (
-    Candidate,
-    gather,
-    pulse_holes,
-    section_starts,
-)
+from soundsight_scenewriter.planning.anchors import anchors, drops, section_starts
+from soundsight_scenewriter.planning.candidates import gather, pulse_holes
 from soundsight_scenewriter.planning.cutting import choose_cuts
 from soundsight_scenewriter.planning.pacing import Pacing, pacing
+from soundsight_scenewriter.planning.passages import passages
 from soundsight_scenewriter.planning.takes import film
 from soundsight_scenewriter.planning.transitions import wanted_transitions
 from soundsight_scenewriter.planning.types import (
     SHORTEST_SHOT_S,
+    Candidate,
     ClipLimits,
     Pace,
     Plan,
-    Reason,
     Shot,
 )
+from soundsight_scenewriter.planning.words import SungWords
 from soundsight_scenewriter.song import Song
 from soundsight_scenewriter.timeline import Timeline
 
@@ -47,23 +45,27 @@ def plan(
 
     A cut that belongs to a beat lies on the frame whose start is nearest to it, less
     `anticipation_frames`. No shot is shorter than 0.6 s or the backend's minimum unless the song
-    is. The same arguments give the same plan.
+    is. No cut goes through a sung word but for those on drops and at section starts with no other
+    beat near (see `anchors`). The same arguments give the same plan.
     """
     notes = _pulse_notes(song, timeline)
     dice = Dice(seed, "cuts", song.digest())
-    pace_curve = pacing(song, timeline, pace, dice.child("phrases"))
+    stretches = passages(song)
+    pace_curve = pacing(song, timeline, pace, dice.child("phrases"), stretches)
     crowd = _shots_wanted(pace_curve, timeline) / MOST_SHOTS
     if crowd > 1.0:
-        pace_curve = pacing(song, timeline, pace, dice.child("phrases"), crowd)
+        pace_curve = pacing(song, timeline, pace, dice.child("phrases"), stretches, crowd)
         notes.append(
             f"The song is so long that its shots were made {crowd:.1f} times longer than usual, "
             f"to keep them to about {MOST_SHOTS}."
         )
 
     shortest = max(limits.min_frames, timeline.length_frames(SHORTEST_SHOT_S))
-    starts = section_starts(song, timeline, anticipation_frames)
-    fixed = _kept_starts(starts, timeline, shortest)
-    inside = gather(song, timeline, anticipation_frames)
+    words = SungWords(song.words_s, timeline)
+    starts = section_starts(song, timeline, anticipation_frames, words)
+    falls = drops(song, timeline, anticipation_frames)
+    fixed = anchors(starts, falls, timeline.frames, shortest)
+    inside = gather(song, timeline, anticipation_frames, words, stretches)
     inside_frames = np.array([candidate.frame for candidate in inside], dtype=np.int64)
 
     cuts: list[Candidate] = []
@@ -90,20 +92,6 @@ def _shots_wanted(pace_curve: Pacing, timeline: Timeline) -> float:
     """About how many shots the pacing asks for."""
     edges = np.linspace(0.0, timeline.duration_s, 257)
     return float(np.sum(np.diff(edges) / pace_curve.wanted_s(edges[:-1], edges[1:])))
-
-
-def _kept_starts(starts: list[Candidate], timeline: Timeline, shortest: int) -> list[Candidate]:
-    """Section starts that are always cut, between the video's first frame and its end.
-
-    One that would leave a shot too short before or after it is not cut; sections that are long
-    enough never lose theirs.
-    """
-    kept = [Candidate(0, Reason.START, 0)]
-    for start in starts:
-        fits_before = start.frame - kept[-1].frame >= shortest
-        if fits_before and timeline.frames - start.frame >= shortest:
-            kept.append(start)
-    return [*kept, Candidate(timeline.frames, Reason.LENGTH)]
 
 
 def _shots(cuts: list[Candidate], starts: list[Candidate], timeline: Timeline) -> list[Shot]:

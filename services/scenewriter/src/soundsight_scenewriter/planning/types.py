@@ -34,6 +34,26 @@ class Reason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Candidate:
+    """A frame that a cut may fall on.
+
+    `beat` counts the song's beats from 0; -1 where the cut is on none. `strength` (0 to 1) says
+    how much happens there. `half_bar` marks the beat in the middle of an even bar, `stands_in` one
+    that takes the place of a downbeat within a word (and its number), `opens_line` the last beat
+    before a line of the lyrics begins, `driven` a place in a build-up.
+    """
+
+    frame: int
+    reason: Reason
+    beat: int = -1
+    strength: float = 0.0
+    half_bar: bool = False
+    stands_in: bool = False
+    opens_line: bool = False
+    driven: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ClipLimits:
     """What a video backend accepts, in frames, handles included.
 

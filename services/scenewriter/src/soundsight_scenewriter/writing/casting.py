@@ -37,14 +37,14 @@ def cast_shots(
     if not backend.reads_words:
         return {}
     roles: dict[int, Role] = {}
+    firsts: dict[int, int] = {}
     for index, staging in enumerate(staged):
-        if staging.opens_section and staging.section_index in line.wanted.sections:
-            wish = line.wanted.sections[staging.section_index]
-            if wish.unknown:
-                roles[index] = Role(subject=brief.section_wishes[staging.section_index])
-    free = [i for i, staging in enumerate(staged) if not staging.opens_section] or [
-        i for i in range(len(staged)) if i not in roles
-    ]
+        firsts.setdefault(staging.section_index, index)
+    for section, wish in line.wanted.sections.items():
+        if wish.unknown and section in firsts:
+            roles[firsts[section]] = Role(subject=brief.section_wishes[section])
+    left = [index for index in range(len(staged)) if index not in roles]
+    free = [index for index in left if not staged[index].opens_section] or left
     for number, subject in enumerate(line.wanted.objects):
         if not free:
             break
@@ -54,7 +54,8 @@ def cast_shots(
         ]
         free.remove(at)
         roles[at] = Role(subject=subject, action=dice.pick(tables.must_have_actions))
-    cast = line.treatment.cast
+    barred = line.wanted.barred_cast
+    cast = [member for member in line.treatment.cast if member.id not in barred]
     shown = 0
     for index in free:
         suits = staged[index].camera.size in _FIGURE_SIZES and index - 1 not in roles

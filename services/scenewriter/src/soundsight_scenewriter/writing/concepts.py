@@ -9,8 +9,10 @@ from soundsight_scenewriter.backend import Backend
 from soundsight_scenewriter.brief import Brief
 from soundsight_scenewriter.dice import Dice
 from soundsight_scenewriter.song import Song
+from soundsight_scenewriter.texts import joined
 from soundsight_scenewriter.writing.colour import Rgb
-from soundsight_scenewriter.writing.film import Treatment
+from soundsight_scenewriter.writing.conflicts import barred_members
+from soundsight_scenewriter.writing.film import Place, Treatment
 from soundsight_scenewriter.writing.palette import choose_palette, given_palette
 from soundsight_scenewriter.writing.places import (
     Strand,
@@ -63,12 +65,15 @@ def outline(song: Song, brief: Brief, backend: Backend, tables: Vocabulary, dice
     wanted = read_wishes(brief, backend)
     notes = [*wanted.notes, *concept_notes(brief, song)]
     mood = taste(song, tables, wanted.overall)
-    worlds = open_worlds(
-        backend_worlds(tables, backend.settings), wanted, brief, backend, tables, notes
-    )
+    filmed = backend_worlds(tables, backend.settings)
+    worlds = open_worlds(filmed, wanted, brief, backend, tables, notes)
     concept = choose_concept(tables, mood, worlds, dice.child("concept"))
     ranked = _with_must_worlds(
-        rank_settings(tables, concept, mood, worlds, dice.child("settings")), worlds, wanted, notes
+        rank_settings(tables, concept, mood, worlds, dice.child("settings")),
+        worlds,
+        filmed,
+        wanted,
+        notes,
     )
     parts = strands(song)
     place_of = place_of_labels(song, parts)
@@ -78,19 +83,25 @@ def outline(song: Song, brief: Brief, backend: Backend, tables: Vocabulary, dice
         worlds,
         wanted.banned_words,
         dice.child("places"),
+        drawn_only=not backend.reads_words,
     )
+    cast = write_cast(brief, concept, films_people=backend.reads_words)
+    if not brief.cast and barred_members(cast, brief)[0]:
+        cast = ()
     told = brief.story or (song.concept_summary if brief.reads_concept else "")
     treatment = Treatment(
         title=write_title(song, tables, concept, mood, concept.clock[-1], dice.child("title")),
         logline=write_logline(concept, places, told, dice.child("logline")),
         theme=concept.theme,
-        look=write_look(tables, mood, brief.style, dice.child("look")),
+        look=write_look(tables, mood, brief.style, wanted.banned_words, dice.child("look")),
         period=write_period(tables, mood, dice.child("period")),
         palette=_palette(brief, tables, mood, wanted.overall, dice.child("palette")),
         places=tuple(places),
-        cast=write_cast(brief, concept, films_people=backend.reads_words),
-        motifs=write_motifs(concept, brief, dice.child("motifs")),
-        arc=write_arc(song, tables, concept, parts, places, place_of, brief, brief.story),
+        cast=cast,
+        motifs=write_motifs(concept, wanted.must_have, wanted.banned_words, dice.child("motifs")),
+        arc=write_arc(
+            song, tables, concept, parts, places, place_of, brief, brief.story, dice.child("arc")
+        ),
     )
     return Outline(
         treatment=treatment,
@@ -98,7 +109,7 @@ def outline(song: Song, brief: Brief, backend: Backend, tables: Vocabulary, dice
         parts=tuple(parts),
         place_of=place_of,
         wanted=wanted,
-        strand_wishes=_strand_wishes(song, parts, wanted),
+        strand_wishes=_strand_wishes(song, parts, places, place_of, wanted, notes),
         notes=tuple(dict.fromkeys(notes)),
     )
 
@@ -120,12 +131,20 @@ def _palette(
 
 
 def _with_must_worlds(
-    ranked: list[str], worlds: Mapping[str, World], wanted: Wanted, notes: list[str]
+    ranked: list[str],
+    worlds: Mapping[str, World],
+    filmed: Mapping[str, World],
+    wanted: Wanted,
+    notes: list[str],
 ) -> list[str]:
     """The film's settings with those that must be seen among the first."""
     for name in wanted.must_worlds:
         settings = [setting for setting, world in worlds.items() if world.name == name]
-        if not settings:
+        if not settings and any(world.name == name for world in filmed.values()):
+            notes.append(
+                f"Must be seen, but lies outside of the setting that was asked for: {name}."
+            )
+        elif not settings:
             notes.append(f"Must be seen, but cannot be filmed by this backend: {name}.")
         elif settings[0] not in ranked[:2]:
             rest = [setting for setting in ranked[1:] if setting != settings[0]]
@@ -133,15 +152,28 @@ def _with_must_worlds(
     return ranked
 
 
-def _strand_wishes(song: Song, parts: Sequence[Strand], wanted: Wanted) -> tuple[Understood, ...]:
+def _strand_wishes(
+    song: Song,
+    parts: Sequence[Strand],
+    places: Sequence[Place],
+    place_of: Mapping[str, int],
+    wanted: Wanted,
+    notes: list[str],
+) -> tuple[Understood, ...]:
     """What was asked for each strand: by its section, for the whole film, or as a must-have sky."""
     wishes = [wanted.sections.get(part.section_index, wanted.overall) for part in parts]
     # A sky that must be seen once is seen where the song is loudest, the next one there after.
+    open_to_sky = [
+        at for at, part in enumerate(parts) if places[place_of[part.label]].world.has_sky
+    ]
     loudest = sorted(
-        range(len(parts)), key=lambda at: (-song.sections[parts[at].section_index].energy, at)
+        open_to_sky, key=lambda at: (-song.sections[parts[at].section_index].energy, at)
     )
     for sky, at in zip(wanted.skies, loudest, strict=False):
         wishes[at] = replace(
             wishes[at], weather=sky.weather or wishes[at].weather, time=sky.time or wishes[at].time
         )
+    for sky in wanted.skies[len(loudest) :]:
+        what = joined([name for name in (sky.time, sky.weather) if name]).replace("_", " ")
+        notes.append(f"Must be seen, but no section of the song is left to show it in: {what}.")
     return tuple(wishes)

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import replace
+from itertools import combinations, islice
 
 from soundsight_scenewriter.brief import CastMember
 from soundsight_scenewriter.dice import Dice
 from soundsight_scenewriter.texts import as_sentence, capitalised
 from soundsight_scenewriter.writing.film import Staging, Words
 from soundsight_scenewriter.writing.skies import Sky, holds
-from soundsight_scenewriter.writing.vocabulary import Vignette, Vocabulary
+from soundsight_scenewriter.writing.told import Told
+from soundsight_scenewriter.writing.vocabulary import ENERGIES, Vignette, Vocabulary
 from soundsight_scenewriter.writing.wishes import content_words
 
 _RECENT_SUBJECTS = 8
 _RECENT_LINES = 6
-_ATTEMPTS = 40
-_BARE_SHARE = 0.12
-# A single sentence needs this many content words to stand alone.
-_FEWEST_WORDS = 4
-# How many earlier scenes a new one is compared with, and how many second sentences are tried.
-_COMPARED = 200
-_CLOSE_LOOKS = 16
+# So often something new is looked for before something like an earlier scene is taken.
+_ATTEMPTS = 60
+_BARE_SHARE = 0.1
+# How many second sentences are tried alone, and how many of them in pairs.
+_CLOSE_LOOKS, _PAIRED = 16, 9
 _QUIET_BELOW, _LOUD_FROM = 0.36, 0.66
 
 
@@ -43,50 +43,62 @@ class Describer:
         self._uses: Counter[str] = Counter()
         self._subjects: list[str] = []
         self._lines: list[str] = []
-        self._seen: set[str] = set()
-        self._recent_words: deque[Set[str]] = deque(maxlen=_COMPARED)
+        self._told = Told()
 
     def opening(self, staging: Staging) -> Words:
         """A section's first shot: it shows the place by its name."""
         place = staging.place
-        if staging.occurrence == 1:
-            actions = [a for a in place.actions if not self._is_banned(a)] or place.actions
-            action = self._least_used(actions, place.id)
-            first = f"{capitalised(place.name)} {action}."
-            return self._finish(staging, place.name, action, first)
-        vignette, action = self._vignette(staging)
-        pattern = self._least_used(self._tables.back_lines, "back")
-        first = pattern.format(
-            place=place.name,
-            Place=capitalised(place.name),
-            subject=vignette.subject,
-            action=action,
-        )
-        return self._finish(staging, vignette.subject, action, first)
+        allowed = list(self._shown(place.actions))
+        actions = allowed if staging.occurrence == 1 else []
+        for action in self._by_use(actions, place.id):
+            words = self._new(staging, place.name, action)
+            if words is not None:
+                self._uses[f"{place.id}: {action}"] += 1
+                return words
+        for _ in range(_ATTEMPTS):
+            vignette, action = self._vignette(staging)
+            pattern = self._by_use(self._tables.back_lines, "back")[0]
+            first = pattern.format(
+                place=place.name,
+                Place=capitalised(place.name),
+                subject=vignette.subject,
+                action=action,
+            )
+            words = self._new(staging, vignette.subject, action, first)
+            if words is not None:
+                self._uses[f"back: {pattern}"] += 1
+                return words
+        return self._nearly_new(staging, place.name, allowed[0])
 
     def shot(self, staging: Staging) -> Words:
         """An ordinary shot."""
         for _ in range(_ATTEMPTS):
             vignette, action = self._vignette(staging)
-            words = self._finish(
-                staging, vignette.subject, action, f"{capitalised(vignette.subject)} {action}."
-            )
-            if words.description:
+            words = self._new(staging, vignette.subject, action)
+            if words is not None:
                 return words
-        return self._last_resort(staging)
+        vignette, action = self._vignette(staging)
+        return self._nearly_new(staging, vignette.subject, action)
 
     def figure(self, staging: Staging, member: CastMember) -> Words:
         """A shot of somebody who recurs."""
-        actions = self._tables.figure_actions[_level(staging.drive)]
-        action = self._least_used(actions, f"figure {_level(staging.drive)}")
-        return self.given(staging, member.name, action, (member.id,))
+        level = _level(staging.drive)
+        for name in (level, *(other for other in ENERGIES if other != level)):
+            for action in self._by_use(self._tables.figure_actions[name], "figure"):
+                words = self._new(staging, member.name, action, cast_ids=(member.id,))
+                if words is not None:
+                    self._uses[f"figure: {action}"] += 1
+                    return words
+        action = self._by_use(self._tables.figure_actions[level], "figure")[0]
+        self._uses[f"figure: {action}"] += 1
+        return self._nearly_new(staging, member.name, action, (member.id,))
 
     def given(
         self, staging: Staging, subject: str, action: str, cast_ids: tuple[str, ...] = ()
     ) -> Words:
-        """A shot of what somebody asked for, or of a figure."""
-        first = as_sentence(f"{subject} {action}".strip())
-        return self._finish(staging, subject, action, first, cast_ids)
+        """A shot of what somebody asked for."""
+        words = self._new(staging, subject, action, cast_ids=cast_ids)
+        return words or self._nearly_new(staging, subject, action, cast_ids)
 
     def retell(self, staging: Staging, words: Words, about: str) -> Words:
         """The same subject and action anew; `about` is `weather`, `time` or empty: what to say."""
@@ -97,90 +109,88 @@ class Describer:
             if about == "time" and line not in self._tables.time_lines[staging.time]:
                 continue
             description = f"{first} {detail}"
-            if description not in self._seen:
+            if not self._told.has(description):
                 return self._keep(replace(words, detail=detail, description=description))
         return self._numbered(replace(words, detail="", description=first))
 
     def remember(self, descriptions: Iterable[str]) -> None:
         """Scenes that exist already: nothing that is told from now on is like one of them."""
-        self._seen.update(descriptions)
+        for description in descriptions:
+            self._told.add(description)
 
-    def take(self, words: Words, number: int) -> Words:
-        """A further take of a shot; `number` counts its takes from 1."""
-        what = f"{words.subject} {words.action}".strip().rstrip(".")
-        again = f"The same shot goes on, take {number}: {what}. {words.detail}".strip()
-        taken = replace(words, description=again)
-        return self._numbered(taken) if again in self._seen else self._keep(taken)
+    def take(self, staging: Staging, words: Words) -> Words:
+        """A further take of a shot: the same subject and action, and what else is to be seen."""
+        for pattern in self._by_use(self._tables.take_lines, "take"):
+            first = pattern.format(subject=words.subject, Subject=capitalised(words.subject))
+            told = self._new(staging, words.subject, words.action, first, words.cast_ids)
+            if told is not None:
+                self._uses[f"take: {pattern}"] += 1
+                return told
+        return self._nearly_new(staging, words.subject, words.action, words.cast_ids)
 
-    def _finish(
+    def _new(
         self,
         staging: Staging,
         subject: str,
         action: str,
-        first: str,
+        first: str = "",
         cast_ids: tuple[str, ...] = (),
-    ) -> Words:
-        """Adds a second sentence that makes the description new.
+    ) -> Words | None:
+        """A description like none before it: one sentence, or with one or two more.
 
-        The description is empty when even that cannot be done for an ordinary shot.
+        `first` is the sentence to begin with, else subject and action make it. None when every way
+        of saying it repeats an earlier scene.
         """
-        if self._dice.unit() < _BARE_SHARE and self._is_new(first):
-            return self._keep(Words(subject, action, "", first, cast_ids))
-        spare: Words | None = None
-        for number, (line, detail) in enumerate(self._details(staging, subject)):
-            words = Words(subject, action, detail, f"{first} {detail}", cast_ids)
-            if words.description in self._seen:
+        first = first or as_sentence(f"{subject} {action}".strip())
+        if not self._told.can_begin(first):
+            return None
+        bare = Words(subject, action, "", first, cast_ids)
+        if self._dice.unit() < _BARE_SHARE and self._told.is_new(first):
+            return self._keep(bare)
+        looks = list(islice(self._details(staging, f"{subject} {action}"), _CLOSE_LOOKS))
+        tries = [(look,) for look in looks] + list(combinations(looks[:_PAIRED], 2))
+        for details in tries:
+            lines = [line for line, _ in details]
+            if len(set(lines)) < len(lines):
                 continue
-            if spare is None:
-                spare, spare_line = words, line
-            if self._is_new(words.description):
-                return self._keep_with(words, line)
-            if number >= _CLOSE_LOOKS:
-                break
-        if spare is not None:
-            return self._keep_with(spare, spare_line)
-        if cast_ids or staging.opens_section:
-            return self._numbered(Words(subject, action, "", first, cast_ids))
-        return Words(subject, action, "", "", cast_ids)
+            detail = " ".join(text for _, text in details)
+            words = replace(bare, detail=detail, description=f"{first} {detail}")
+            if self._told.is_new(words.description):
+                for line, text in details:
+                    self._uses[f"line {line}"] += 1
+                    self._uses[f"said {text}"] += 1
+                self._lines.extend(lines)
+                return self._keep(words)
+        return self._keep(bare) if self._told.is_new(first) else None
 
-    def _is_new(self, description: str) -> bool:
-        """Whether a description shares at most half of its content words with each recent one."""
-        mine = content_words(description)
-        if len(mine) < _FEWEST_WORDS or description in self._seen:
-            return False
-        return all(
-            2 * len(mine & other) <= min(len(mine), len(other)) for other in self._recent_words
-        )
-
-    def _keep_with(self, words: Words, line: str) -> Words:
-        self._uses[f"line {line}"] += 1
-        self._uses[f"said {words.detail}"] += 1
-        self._lines.append(line)
-        return self._keep(words)
+    def _nearly_new(
+        self, staging: Staging, subject: str, action: str, cast_ids: tuple[str, ...] = ()
+    ) -> Words:
+        """Something that was not said in these very words: what long films come to."""
+        first = as_sentence(f"{subject} {action}".strip())
+        bare = Words(subject, action, "", first, cast_ids)
+        for line, detail in self._details(staging, subject):
+            words = replace(bare, detail=detail, description=f"{first} {detail}")
+            if not self._told.has(words.description):
+                self._uses[f"line {line}"] += 1
+                self._uses[f"said {detail}"] += 1
+                self._lines.append(line)
+                return self._keep(words)
+        return self._numbered(bare)
 
     def _keep(self, words: Words) -> Words:
-        self._seen.add(words.description)
+        self._told.add(words.description)
         self._subjects.append(words.subject)
-        self._recent_words.append(content_words(words.description))
         return words
 
     def _numbered(self, words: Words) -> Words:
         """Tells repeats apart by counting them: only films of many hundred shots come here."""
+        if not self._told.has(words.description):
+            return self._keep(words)
         count = 2
-        while f"{words.description} (no. {count})" in self._seen:
+        while self._told.has(f"{words.description} (no. {count})"):
             count += 1
         return self._keep(replace(words, description=f"{words.description} (no. {count})"))
-
-    def _last_resort(self, staging: Staging) -> Words:
-        for vignette in staging.place.world.vignettes:
-            for action in vignette.actions:
-                first = f"{capitalised(vignette.subject)} {action}."
-                words = self._finish(staging, vignette.subject, action, first)
-                if words.description:
-                    return words
-        vignette, action = self._vignette(staging)
-        first = f"{capitalised(vignette.subject)} {action}."
-        return self._numbered(Words(vignette.subject, action, "", first))
 
     def _vignette(self, staging: Staging) -> tuple[Vignette, str]:
         """A vignette that suits place, sky, size and energy, and one of its actions."""
@@ -203,8 +213,10 @@ class Describer:
         ]
         chosen = self._dice.weighted(fresh, weights)
         self._uses[f"{world.name} {chosen.subject}"] += 1
-        actions = [a for a in chosen.actions if not self._is_banned(a)] or chosen.actions
-        return chosen, self._least_used(actions, f"{world.name} {chosen.subject} does")
+        actions = self._shown(chosen.actions)
+        action = self._by_use(actions, f"{world.name} {chosen.subject}")[0]
+        self._uses[f"{world.name} {chosen.subject}: {action}"] += 1
+        return chosen, action
 
     def _details(self, staging: Staging, subject: str) -> Iterator[tuple[str, str]]:
         """Second sentences that fit, as (line, sentence): new ones first, then old ones again."""
@@ -221,8 +233,8 @@ class Describer:
             (line for line in self._dice.shuffled(lines) if not self._is_banned(line)),
             key=lambda line: (line in recent, self._uses[f"line {line}"]),
         )
-        surfaces = self._dice.shuffled(world.surfaces)
-        far = self._dice.shuffled(world.far)
+        surfaces = self._dice.shuffled(self._shown(world.surfaces))
+        far = self._dice.shuffled(self._shown(world.far))
         said = content_words(subject)
         for again in (False, True):
             # All lines with one pair of words before any line with another pair.
@@ -246,12 +258,15 @@ class Describer:
                     if (self._uses[f"said {detail}"] > 0) is again:
                         yield line, detail
 
-    def _least_used(self, options: Sequence[str], what: str) -> str:
-        """One of the options used least so far."""
-        least = min(self._uses[f"{what}: {option}"] for option in options)
-        chosen = self._dice.pick([o for o in options if self._uses[f"{what}: {o}"] == least])
-        self._uses[f"{what}: {chosen}"] += 1
-        return chosen
+    def _by_use(self, options: Sequence[str], what: str) -> list[str]:
+        """The options, those used least so far first, else in random order."""
+        return sorted(
+            self._dice.shuffled(options), key=lambda option: self._uses[f"{what}: {option}"]
+        )
+
+    def _shown(self, texts: Sequence[str]) -> Sequence[str]:
+        """Those that may be shown; all of them when none may."""
+        return [text for text in texts if not self._is_banned(text)] or texts
 
     def _is_banned(self, text: str) -> bool:
         return bool(self._banned) and bool(content_words(text) & self._banned)

@@ -149,6 +149,8 @@ def make_places(
     worlds: Mapping[str, World],
     banned: Set[str],
     dice: Dice,
+    *,
+    drawn_only: bool,
 ) -> list[Place]:
     """A film's places, one per drive: the first in its main setting, the others in the next ones.
 
@@ -163,7 +165,7 @@ def make_places(
     for index, drive in enumerate(drives):
         setting = settings[index]
         world = worlds[setting]
-        deck = decks.setdefault(world.name, list(world.places))
+        deck = decks.setdefault(world.name, list(world.places_for(drawn_only=drawn_only)))
         weights = [
             0.0
             if content_words(f"{place.name} {place.description}") & banned

@@ -10,14 +10,18 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from soundsight_scenewriter.backend import Backend, PromptStyle
 from soundsight_scenewriter.brief import CastMember
-from soundsight_scenewriter.texts import as_sentence, capitalised, joined
+from soundsight_scenewriter.texts import as_sentence, joined
 from soundsight_scenewriter.writing.film import Staging, Words
 from soundsight_scenewriter.writing.vocabulary import Vocabulary
 
-# What is left out first when a prompt is too long comes last.
-_PRIORITY = ("core", "place", "sky", "look", "camera", "colours", "detail", "mood", "period")
+# What holds for the whole film, in its shortest words, is kept before the longer words of anything;
+# what a prompt that is too long loses first comes last.
+_FACTS = ("core", "place", "period", "colours", "look")
+_EXTRAS = ("detail", "mood")
+_PRIORITY = (*_FACTS, "sky", "camera", *_EXTRAS)
 # The order in which a prompt says them.
 _ORDER = ("core", "detail", "place", "sky", "camera", "mood", "look", "colours", "period")
+_SHORT_LOOK_CHARACTERS = 100
 
 
 def compose_prompt(
@@ -30,26 +34,41 @@ def compose_prompt(
     backend: Backend,
     tables: Vocabulary,
 ) -> str:
-    """The prompt of one shot, never longer than the backend's `max_characters`."""
+    """The prompt of one shot, never longer than the backend's `max_characters`.
+
+    Each part has a long form and perhaps shorter ones. Short forms are taken until everything that
+    fits has been said; then what room is left lengthens them. No word is cut, unless not even the
+    first one fits.
+    """
+    most = backend.max_characters
     if backend.style is PromptStyle.FIELDS:
-        return _shorten(_fields(staging, words), backend.max_characters)
-    parts = _parts(staging, words, look, period, cast, backend, tables)
+        return _shorten(_fields(staging, words), most)
+    forms = _forms(staging, words, look, period, cast, backend, tables)
     sentences = backend.style is PromptStyle.SENTENCES
+
+    def fits(parts: Mapping[str, str]) -> bool:
+        return not most or len(_join(parts, sentences)) <= most
+
     kept: dict[str, str] = {}
     for name in _PRIORITY:
-        text = parts.get(name, "")
-        if not text:
+        if name in _EXTRAS and any(fact not in kept for fact in _FACTS if fact in forms):
             continue
-        longer = {**kept, name: text}
-        if backend.max_characters and len(_join(longer, sentences)) > backend.max_characters:
-            if name == "core":
-                return _shorten(_join(longer, sentences), backend.max_characters)
-            continue
-        kept = longer
+        for text in reversed(forms.get(name, ())):
+            if fits({**kept, name: text}):
+                kept[name] = text
+                break
+    for name in _PRIORITY:
+        # The longest form that there is room for.
+        for text in forms.get(name, ()) if name in kept else ():
+            if fits({**kept, name: text}):
+                kept[name] = text
+                break
+    if "core" not in kept:
+        return _shorten(_join({"core": forms["core"][-1]}, sentences), most)
     return _join(kept, sentences)
 
 
-def _parts(
+def _forms(
     staging: Staging,
     words: Words,
     look: str,
@@ -57,39 +76,48 @@ def _parts(
     cast: Mapping[str, CastMember],
     backend: Backend,
     tables: Vocabulary,
-) -> dict[str, str]:
+) -> dict[str, tuple[str, ...]]:
+    """What each part can say, its longest form first; parts with nothing to say are left out."""
     place, camera = staging.place, staging.camera
-    parts = {"core": f"{_subject(words, cast)} {words.action}".strip(), "detail": words.detail}
-    if words.subject == place.name:
-        parts["place"] = place.description
-    else:
-        parts["place"] = f"{place.name}: {place.description}"
-    if place.world.has_sky:
-        hour, weather = tables.time_phrases[staging.time], tables.weather_phrases[staging.weather]
-        parts["sky"] = f"{hour}, {weather}"
-    if backend.camera_words:
-        phrases = (
-            tables.sizes[camera.size],
-            tables.angles[camera.angle],
-            tables.moves[camera.move],
+    colours = [colour.name for colour in staging.palette]
+    phrases = (tables.sizes[camera.size], tables.angles[camera.angle], tables.moves[camera.move])
+    hour, weather = tables.time_phrases[staging.time], tables.weather_phrases[staging.weather]
+    told = f"{place.name}: {place.description}"
+    own = words.subject == place.name
+    forms = {
+        "core": (_core(words, cast),),
+        "detail": (words.detail,),
+        "place": (place.description,) if own else (told, place.name),
+        "sky": (f"{hour}, {weather}",) if place.world.has_sky else (),
+        "camera": (
+            (", ".join(word.phrase for word in phrases), phrases[0].phrase)
+            if backend.camera_words
+            else ()
+        ),
+        "mood": (f"{staging.mood} mood",),
+        "look": (look, _shorten(look.split(";")[0], _SHORT_LOOK_CHARACTERS)),
+        "colours": (
+            "colours " + joined(colours),
+            # The darkest, the middle one and the lightest carry a palette.
+            "colours " + joined(_unique([colours[0], colours[len(colours) // 2], colours[-1]])),
         )
-        parts["camera"] = ", ".join(word.phrase for word in phrases)
-    parts["mood"] = f"{staging.mood} mood"
-    parts["look"] = look
-    parts["colours"] = "colours " + joined([colour.name for colour in staging.palette])
-    parts["period"] = period
-    return parts
+        if colours
+        else (),
+        "period": (period,),
+    }
+    made = {name: tuple(filter(None, _unique(texts))) for name, texts in forms.items()}
+    return {name: texts for name, texts in made.items() if texts}
 
 
-def _subject(words: Words, cast: Mapping[str, CastMember]) -> str:
-    """The subject, with what a member of the cast looks like."""
-    if not words.cast_ids:
-        return words.subject
-    member = cast[words.cast_ids[0]]
-    looks = [
-        text for text in (member.look, member.wardrobe and f"wearing {member.wardrobe}") if text
-    ]
-    return f"{words.subject}, {', '.join(looks)}," if looks else words.subject
+def _core(words: Words, cast: Mapping[str, CastMember]) -> str:
+    """Who or what is filmed, with what somebody of the cast looks like, and the action."""
+    subject = words.subject
+    for member in (cast[one] for one in words.cast_ids[:1] if one in cast):
+        looks = [
+            text for text in (member.look, member.wardrobe and f"wearing {member.wardrobe}") if text
+        ]
+        subject = f"{subject}, {', '.join(looks)}," if looks else subject
+    return f"{subject} {words.action}".strip()
 
 
 def _join(parts: Mapping[str, str], sentences: bool) -> str:
@@ -126,16 +154,20 @@ def _shorten(text: str, most_characters: int) -> str:
 
 
 def negative_prompt(never_show: Sequence[str], backend: Backend, tables: Vocabulary) -> str:
-    """What must not be seen, the caller's words first; empty for backends that take none."""
+    """What must not be seen, the caller's words first; empty for backends that take none.
+
+    Of what is too long for the backend whole items are left out, the last ones first.
+    """
     if not backend.negative_prompt:
         return ""
-    return ", ".join(_unique([*never_show, *tables.negatives]))
+    made = ""
+    for item in _unique([*never_show, *tables.negatives]):
+        longer = f"{made}, {item}" if made else item
+        if backend.max_characters and len(longer) > backend.max_characters:
+            break
+        made = longer
+    return made
 
 
 def _unique(texts: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(texts))
-
-
-def place_sentence(name: str, description: str) -> str:
-    """How a person is told of a place."""
-    return f"{capitalised(name)}: {description}"

@@ -52,7 +52,7 @@ def rewrite_scene(
     rewritten = pb.Scene()
     rewritten.CopyFrom(scene)
 
-    old = _staging(storyboard, scene, backend, tables)
+    old = staging_of(storyboard, scene, backend, tables)
     moved = _moved_to(wish, old.place, backend, tables, dice, notes)
     staging = _restaged(old, wish, moved or old.place)
     describer = Describer(tables, dice.child("words"), drawn_only=not backend.reads_words)
@@ -73,7 +73,7 @@ def rewrite_scene(
     words = _with_additions(words, wish, backend, notes)
     _note_unknown(wish, notes)
 
-    _write(rewritten, scene, staging, old, words)
+    write_onto(rewritten, scene, staging, old, words)
     rewritten.place_id = "" if moved is not None else scene.place_id
     rewritten.seed = dice.child("noise").seed63()
     rewritten.shot.prompt = compose_prompt(
@@ -93,7 +93,7 @@ def _name(value: int, names: tuple[str, ...], fallback: str) -> str:
     return names[value - 1] if 1 <= value <= len(names) else fallback
 
 
-def _staging(
+def staging_of(
     storyboard: pb.Storyboard, scene: pb.Scene, backend: Backend, tables: Vocabulary
 ) -> Staging:
     """The scene as it is staged now; what it leaves to the backend gets a middling value."""
@@ -159,7 +159,7 @@ def _moved_to(
         return None
     for setting, world in backend_worlds(tables, backend.settings).items():
         if world.name == wanted[0]:
-            words = dice.child("place").pick(world.places)
+            words = dice.child("place").pick(world.places_for(drawn_only=not backend.reads_words))
             return Place(
                 id="",
                 name=words.name,
@@ -247,7 +247,7 @@ def _note_unknown(wish: Understood, notes: list[str]) -> None:
         notes.append(f"Not understood by the rules: {joined(wish.unknown)}.")
 
 
-def _write(
+def write_onto(
     rewritten: pb.Scene, scene: pb.Scene, staging: Staging, old: Staging, words: Words
 ) -> None:
     """Puts what changed into the message; what the scene left to the backend stays so."""

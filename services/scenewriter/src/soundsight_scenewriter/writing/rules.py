@@ -13,6 +13,7 @@ from soundsight_scenewriter.dice import Dice
 from soundsight_scenewriter.planning.pacing import intensity
 from soundsight_scenewriter.planning.types import Plan
 from soundsight_scenewriter.song import CurveName, Song, steps
+from soundsight_scenewriter.texts import clean, joined
 from soundsight_scenewriter.timeline import Timeline
 from soundsight_scenewriter.writing.casting import cast_shots
 from soundsight_scenewriter.writing.concepts import Outline, outline
@@ -27,6 +28,7 @@ from soundsight_scenewriter.writing.vocabulary import vocabulary
 _SAMPLES_PER_SHOT = 5
 # Where sections are short, not each of them is opened by a view of its place.
 _OPENING_EVERY_S = 10.0
+_NOTED_CHARACTERS = 60
 
 
 def film_dice(song: Song, seed: int) -> Dice:
@@ -84,7 +86,7 @@ def write_scenes(
     for index, take in enumerate(plan.takes):
         staging, words = staged[take.shot_index], told[take.shot_index]
         if take.take_index > 0:
-            words = describer.take(words, take.take_index + 1)
+            words = describer.take(staging, words)
         prompt = compose_prompt(
             staging,
             words,
@@ -96,7 +98,29 @@ def write_scenes(
         )
         scene_seed = dice.child("noise", index).seed63()
         scenes.append(FilmScene(staging, words, prompt, negative, scene_seed))
-    return Film(treatment, tuple(scenes), line.notes)
+    notes = [*line.notes, *_unseen(told, line, brief, backend)]
+    return Film(treatment, tuple(scenes), tuple(dict.fromkeys(notes)))
+
+
+def _unseen(told: Sequence[Words], line: Outline, brief: Brief, backend: Backend) -> list[str]:
+    """Notes on what was asked for and found no shot: films may be shorter than their wishes."""
+    if not backend.reads_words:
+        return []
+    subjects = {words.subject for words in told}
+    seen = {one for words in told for one in words.cast_ids}
+    wished = [
+        brief.section_wishes[index] for index, wish in line.wanted.sections.items() if wish.unknown
+    ]
+    missed = [text for text in (*line.wanted.objects, *wished) if text not in subjects]
+    missed += [
+        member.name
+        for member in line.treatment.cast
+        if member.id not in seen | line.wanted.barred_cast
+    ]
+    if not missed:
+        return []
+    shown = [clean(text, _NOTED_CHARACTERS) for text in missed]
+    return [f"The film has too few shots to show all that was asked for: {joined(shown)}."]
 
 
 def write_film(

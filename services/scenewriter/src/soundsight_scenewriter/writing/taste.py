@@ -25,7 +25,7 @@ _INSTRUMENT_WEIGHT = 0.5
 _STYLE_WEIGHT = 1.5
 # How far from its own mood a concept still fits; valence is the less certain of the two.
 _VALENCE_SPREAD, _AROUSAL_SPREAD = 0.5, 0.38
-_SHARPNESS = 2.5
+_SHARPNESS = 1.5
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
 from soundsight_scenewriter.brief import Brief, CastMember
 from soundsight_scenewriter.dice import Dice
@@ -14,6 +14,7 @@ from soundsight_scenewriter.writing.film import Place
 from soundsight_scenewriter.writing.places import Strand, strand_at
 from soundsight_scenewriter.writing.taste import Taste, leading_family, nearest_mood
 from soundsight_scenewriter.writing.vocabulary import Concept, Vocabulary
+from soundsight_scenewriter.writing.wishes import content_words
 
 _LOGLINE_CHARACTERS = 300
 _ARC_CHARACTERS = 400
@@ -39,9 +40,13 @@ def write_title(
         if "{adjective}" not in pattern or " " not in noun
     ]
     pattern = dice.pick(patterns)
-    return pattern.format(
-        adjective=dice.pick(adjectives), noun=noun, other=other, hour=tables.title_hours[hour]
-    ).replace("The The ", "The ")
+    return (
+        pattern.format(
+            adjective=dice.pick(adjectives), noun=noun, other=other, hour=tables.title_hours[hour]
+        )
+        .replace("The The ", "The ")
+        .replace(" the The ", " the ")
+    )
 
 
 def sentences(text: str) -> list[str]:
@@ -59,11 +64,20 @@ def write_logline(concept: Concept, places: Sequence[Place], told: str, dice: Di
     )
 
 
-def write_look(tables: Vocabulary, mood: Taste, style: str, dice: Dice) -> str:
-    """Light, texture and lens of the leading genre, after the caller's own style."""
+def write_look(tables: Vocabulary, mood: Taste, style: str, banned: Set[str], dice: Dice) -> str:
+    """Light, texture and lens of the leading genre, after the caller's own style.
+
+    Nothing has a word of `banned` in it, unless there is nothing else.
+    """
     family = leading_family(tables, mood.families)
-    made = "; ".join((dice.pick(family.light), dice.pick(family.texture), dice.pick(family.lens)))
+    choices = (without(banned, texts) for texts in (family.light, family.texture, family.lens))
+    made = "; ".join([dice.pick(texts) for texts in choices])
     return f"{style.rstrip('.')}; {made}" if style else made
+
+
+def without(banned: Set[str], texts: Sequence[str]) -> Sequence[str]:
+    """The texts that have no banned word in them; all of them when none is left."""
+    return [text for text in texts if not content_words(text) & banned] or texts
 
 
 def write_period(tables: Vocabulary, mood: Taste, dice: Dice) -> str:
@@ -81,9 +95,11 @@ def write_cast(brief: Brief, concept: Concept, *, films_people: bool) -> tuple[C
     return (CastMember("cast-1", figure.name, figure.look, figure.wardrobe),)
 
 
-def write_motifs(concept: Concept, brief: Brief, dice: Dice) -> tuple[str, ...]:
+def write_motifs(
+    concept: Concept, must_have: Sequence[str], banned: Set[str], dice: Dice
+) -> tuple[str, ...]:
     """What must be seen by the caller's wish, then two things of the concept's."""
-    return (*brief.must_have, *dice.shuffled(concept.motifs)[:_MOTIFS])
+    return (*must_have, *dice.shuffled(without(banned, concept.motifs))[:_MOTIFS])
 
 
 def write_arc(
@@ -95,8 +111,13 @@ def write_arc(
     place_of: Mapping[str, int],
     brief: Brief,
     told: str,
+    dice: Dice,
 ) -> tuple[str, ...]:
     """What each section tells: the caller's wish, the given story's share, or the drama's lines."""
+    pools = {
+        name: {kind: dice.shuffled(lines) for kind, lines in tables.arcs[name].items()}
+        for name in (concept.drama, "again")
+    }
     story = _spread(sentences(told), len(song.sections))
     used: Counter[str] = Counter()
     arc = []
@@ -111,7 +132,7 @@ def write_arc(
             continue
         loud = section.energy >= _LOUD_FROM
         for _ in range(_TRIES):
-            line = _line(tables.arcs, concept.drama, section.function, used, loud=loud)
+            line = _line(pools, concept.drama, section.function, used, loud=loud)
             text = line.format(place=place.name, Place=capitalised(place.name))
             if text not in arc:
                 break
@@ -120,7 +141,7 @@ def write_arc(
 
 
 def _line(
-    arcs: Mapping[str, Mapping[str, tuple[str, ...]]],
+    arcs: Mapping[str, Mapping[str, Sequence[str]]],
     drama: str,
     function: Function,
     used: Counter[str],

@@ -31,6 +31,7 @@ class PlaceWords:
     description: str
     actions: tuple[str, ...]
     energy: tuple[float, float] = (0.0, 1.0)
+    drawn: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,10 @@ class World:
     def has_sky(self) -> bool:
         """Whether weather and time of day can be seen there."""
         return not self.lines
+
+    def places_for(self, *, drawn_only: bool) -> tuple[PlaceWords, ...]:
+        """Its places; for a program that draws without those that it cannot draw."""
+        return tuple(place for place in self.places if place.drawn or not drawn_only)
 
     def named(self, setting: str) -> World:
         """The world with a caller's words in place of `{setting}`: `an old mill` or `harbour`."""
@@ -208,6 +213,7 @@ class Vocabulary:
     clear_time_lines: Mapping[str, tuple[str, ...]]
     energy_lines: Mapping[str, tuple[str, ...]]
     back_lines: tuple[str, ...]
+    take_lines: tuple[str, ...]
     title_patterns: tuple[str, ...]
     title_hours: Mapping[str, str]
     figure_actions: Mapping[str, tuple[str, ...]]
@@ -320,6 +326,7 @@ def vocabulary() -> Vocabulary:
         clear_time_lines=_frozen(atmosphere["clear_time"]),
         energy_lines=_frozen(atmosphere["energy"]),
         back_lines=_frozen(atmosphere["back"]["opening"]),
+        take_lines=_frozen(atmosphere["back"]["take"]),
         title_patterns=_frozen(titles["patterns"]),
         title_hours=titles["hours"],
         figure_actions=_frozen(_table("figures.toml")),

@@ -10,6 +10,12 @@ from soundsight_scenewriter.backend import Backend
 from soundsight_scenewriter.brief import Brief
 from soundsight_scenewriter.song import Song
 from soundsight_scenewriter.texts import clean, joined
+from soundsight_scenewriter.writing.conflicts import (
+    allowed_must_haves,
+    barred_members,
+    forbidding,
+    style_notes,
+)
 from soundsight_scenewriter.writing.vocabulary import ELSEWHERE, Vocabulary, World, vocabulary
 from soundsight_scenewriter.writing.wishes import Understood, content_words, understand
 
@@ -22,8 +28,9 @@ class Wanted:
     """A brief as the rules understand it.
 
     `overall` holds for the whole film, `sections` for single ones (by index), `banned` holds in
-    its `not_...` sets what must never be shown, `banned_words` the words to avoid. `objects` are
-    must-haves that have to be shown as things, `skies` must-haves that are weather or hours.
+    its `not_...` sets what must never be shown, `banned_words` the words to avoid. `must_have`
+    are the must-haves that may be shown: of these `objects` have to be shown as things, `skies`
+    are weather or hours, `must_worlds` places. `barred_cast` are the ids of who may not be shown.
     """
 
     overall: Understood
@@ -34,11 +41,16 @@ class Wanted:
     skies: tuple[Understood, ...]
     must_worlds: tuple[str, ...]
     notes: tuple[str, ...]
+    must_have: tuple[str, ...] = ()
+    barred_cast: frozenset[str] = frozenset()
 
 
 def read_wishes(brief: Brief, backend: Backend) -> Wanted:
     """Understands all texts of a brief, and notes what the rules cannot honour."""
-    notes: list[str] = []
+    notes: list[str] = style_notes(brief)
+    must_have, refused = allowed_must_haves(brief)
+    barred_cast, barred = barred_members(brief.cast, brief)
+    notes += [*refused, *barred]
     banned, banned_words = _banned(brief.never_show)
     overall = understand(f"{brief.style}. {brief.setting}")
     overall = _without(overall, banned, "brief.style", notes)
@@ -53,14 +65,22 @@ def read_wishes(brief: Brief, backend: Backend) -> Wanted:
     sections = {}
     for index, text in brief.section_wishes.items():
         wish = _without(understand(text), banned, f"the wish for section {index}", notes)
+        entry = forbidding(text, brief.never_show)
+        if entry and wish.unknown:
+            notes.append(
+                f"The wish for section {index} names what never_show forbids ({entry!r}): it is "
+                "not shown as a thing."
+            )
+            wish = replace(wish, unknown=[], unknown_clauses=[])
         sections[index] = _over(wish, overall)
+        notes += _unused(wish, index)
         if wish.unknown and not backend.reads_words:
             notes.append(
                 f"Of the wish for section {index} the rules could not use: "
                 f"{joined(wish.unknown)}. This backend draws from fields alone."
             )
     objects, skies, must_worlds = [], [], []
-    for text in brief.must_have:
+    for text in must_have:
         wish = understand(text)
         if wish.unknown or not (wish.weather or wish.time or wish.worlds):
             objects.append(text)
@@ -83,7 +103,26 @@ def read_wishes(brief: Brief, backend: Backend) -> Wanted:
         skies=tuple(skies),
         must_worlds=tuple(must_worlds),
         notes=tuple(notes),
+        must_have=must_have,
+        barred_cast=barred_cast,
     )
+
+
+def _unused(wish: Understood, index: int) -> list[str]:
+    """What of a section's wish the rules understand and have no means for."""
+    kinds = {
+        "its place": bool(wish.worlds or wish.not_worlds),
+        "its colours": bool(wish.colours or wish.lightness or wish.chroma or wish.warmth),
+        "its style of music": bool(wish.family),
+    }
+    unused = [kind for kind, asked in kinds.items() if asked]
+    if not unused:
+        return []
+    note = (
+        f"Of the wish for section {index}, {joined(unused)} could not be granted: places and "
+        "colours hold for all sections that sound alike. Wish them for the whole film."
+    )
+    return [note]
 
 
 def _banned(never_show: Sequence[str]) -> tuple[Understood, frozenset[str]]:
@@ -146,6 +185,21 @@ def _standing_notes(brief: Brief, backend: Backend) -> list[str]:
         notes.append(
             "This backend does not film people: the cast is in the treatment, not in the scenes."
         )
+    elif not backend.reference_images and any(one.reference_images for one in brief.cast):
+        notes.append(
+            "This backend takes no reference pictures: the cast is filmed from its words alone."
+        )
+    if brief.never_show and backend.reads_words:
+        if not backend.negative_prompt:
+            notes.append(
+                "This backend takes no negative prompt: what never_show names is kept out of the "
+                "texts, but the model may still put it into a picture."
+            )
+        elif 0 < backend.max_characters < len(", ".join(dict.fromkeys(brief.never_show))):
+            notes.append(
+                "never_show is longer than this backend's prompts may be: its last entries are not "
+                "in the negative prompt. Shorten it."
+            )
     return notes
 
 
@@ -183,15 +237,24 @@ def open_worlds(
         notes.append("never_show forbids every place that this backend can film: ignored.")
         allowed = dict(worlds)
     named = asked.worlds if brief.setting else wanted.overall.worlds
-    chosen = {setting: world for setting, world in allowed.items() if world.name in named}
-    exact = {
-        setting: world
-        for setting, world in allowed.items()
-        if brief.setting and setting.lower() in brief.setting.lower()
-    }
-    chosen = exact or chosen
+
+    def meant(among: Mapping[str, World]) -> dict[str, World]:
+        exact = {
+            setting: world
+            for setting, world in among.items()
+            if brief.setting and setting.lower() in brief.setting.lower()
+        }
+        return exact or {name: world for name, world in among.items() if world.name in named}
+
+    chosen = meant(allowed)
     if brief.setting and not chosen:
-        notes.append(
-            f"This backend cannot film {brief.setting!r}; it films {joined(list(worlds))}."
-        )
+        if meant(worlds):
+            notes.append(
+                f"The setting {brief.setting!r} is what never_show forbids: the film plays in "
+                f"{joined(list(allowed), 'or')}."
+            )
+        else:
+            notes.append(
+                f"This backend cannot film {brief.setting!r}; it films {joined(list(worlds))}."
+            )
     return chosen or allowed
