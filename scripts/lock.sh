@@ -43,7 +43,8 @@ if [ "$mode" = --upgrade ]; then
 fi
 compile runtime "${upgrade[@]}"
 compile dev --constraint "$folder/runtime.txt" "${upgrade[@]}"
-compile torch --constraint "$folder/runtime.txt" "${upgrade[@]}"
+compile torch --constraint "$folder/runtime.txt" --override locks/torch.override.in \
+  --no-emit-package torch "${upgrade[@]}"
 
 if [ "$mode" = --check ]; then
   for name in runtime dev torch; do

@@ -171,7 +171,7 @@ case "${1:-}" in
     ;;
   torch)
     install_torch
-    say "ready: name a model, such as SOUNDSIGHT_ANALYZER_CLAP_MODEL=folder"
+    say "ready: name a model, such as SOUNDSIGHT_ANALYZER_CLAP_MODEL=folder; docs/models.md has video"
     ;;
   *) stop "usage: scripts/setup.sh runtime|dev|torch" ;;
 esac

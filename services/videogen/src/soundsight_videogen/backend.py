@@ -7,24 +7,34 @@ slots, single flight, the object store, records) is the service's business and t
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from soundsight.common.v1.implementation_pb2 import Model
 from soundsight.videogen.v1.profile_pb2 import VideoGenProfile
-from soundsight.videogen.v1.videogen_pb2 import GenerateClipRequest
+from soundsight.videogen.v1.videogen_pb2 import GenerateClipRequest, WorkerLoad
+from soundsight_kit.errors import InvalidArgument
+from soundsight_videogen.supervising.process import FilmWatcher
 
-FilmProgress = Callable[[int, int], None]
-"""Told how many frames (diffusion: steps) are done, and of how many."""
-
-PreviewSink = Callable[[int, bytes], None]
-"""Given a frame's number and a small JPEG of it."""
+__all__ = [
+    "NO_PICTURES",
+    "About",
+    "Backend",
+    "FilmWatcher",
+    "Filmed",
+    "Pictures",
+    "total_frames",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a backend says about itself for GetInfo and for provenance."""
+    """What a backend says about itself for GetInfo and for provenance.
+
+    `model` is the first, or the only one, of its models.
+    """
 
     implementation: str
     description: str
@@ -34,15 +44,30 @@ class About:
 
 
 @dataclass(frozen=True, slots=True)
+class Pictures:
+    """Local copies of a request's pictures."""
+
+    start: Path | None = None
+    end: Path | None = None
+    references: tuple[Path, ...] = ()
+    draft: Path | None = None
+
+
+NO_PICTURES = Pictures()
+
+
+@dataclass(frozen=True, slots=True)
 class Filmed:
     """A finished film: how many frames were made before trimming, and what a user should know.
 
-    `last_frame` is a PNG file when the request asked for one.
+    `last_frame` is a PNG file when the request asked for one. `settings` are what else decided the
+    picture, for its provenance.
     """
 
     rendered_frames: int
     last_frame: Path | None = None
     notes: Sequence[str] = ()
+    settings: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
 class Backend(abc.ABC):
@@ -56,12 +81,38 @@ class Backend(abc.ABC):
     @property
     @abc.abstractmethod
     def profile(self) -> VideoGenProfile:
-        """What it can film. Constant."""
+        """What it can film with its first model. Constant."""
 
     @property
     @abc.abstractmethod
     def slots(self) -> int:
         """How many clips it films at a time."""
+
+    @property
+    def models(self) -> Sequence[Model]:
+        """What it can film with, the one that is taken unless another is named first."""
+        return [self.about.model]
+
+    def model(self, name: str) -> Model:
+        """The model of an id, the first for none; raises InvalidArgument for an unknown one."""
+        for model in self.models:
+            if name in ("", model.id):
+                return model
+        known = ", ".join(model.id for model in self.models)
+        raise InvalidArgument(f"model: this endpoint has {known}, not {name!r}", field="model")
+
+    def profile_of(self, name: str) -> VideoGenProfile:
+        """What it can film with a model; raises InvalidArgument for an unknown one."""
+        self.model(name)
+        return self.profile
+
+    def resident(self, seat: int) -> Sequence[str]:
+        """Ids of the models that are loaded at a seat, the one used last at the end."""
+        return [self.about.model.id]
+
+    def workers(self) -> Sequence[WorkerLoad]:
+        """What its workers are at, one entry per slot; none where it has no workers."""
+        return ()
 
     @abc.abstractmethod
     async def start(self) -> None:
@@ -76,15 +127,18 @@ class Backend(abc.ABC):
         request: GenerateClipRequest,
         destination: Path,
         *,
-        progress: FilmProgress,
-        preview: PreviewSink,
+        watcher: FilmWatcher,
+        pictures: Pictures = NO_PICTURES,
+        seat: int | None = None,
     ) -> Filmed:
         """Films a valid request into `destination`, an MP4 of exactly the frames asked for.
 
-        May write other files beside `destination`. When it is cancelled it ends its work before it
-        passes the cancellation on: within two seconds nothing of it runs any more.
+        `seat` says which of its slots films it, from 0; None leaves it to the backend. May write
+        other files beside `destination`. When it is cancelled it ends its work before it passes the
+        cancellation on: after a frame, or a denoising step, nothing of it runs any more.
 
-        Raises Unavailable when a worker died (trying again helps), Internal for its own faults.
+        Raises Unavailable when a worker died or hung (trying again helps), Internal for its own
+        faults.
         """
 
     @abc.abstractmethod

@@ -29,9 +29,15 @@ from soundsight.videogen.v1.videogen_pb2 import (
 )
 from soundsight.videogen.v1.videogen_pb2_grpc import VideoGenServiceServicer
 from soundsight_kit.artifacts import ArtifactStore
+from soundsight_kit.context import bound_ids
 from soundsight_kit.errors import DataLoss, FailedPrecondition
 from soundsight_kit.jobs import Emit, JobTable
-from soundsight_videogen.backend import Backend, Filmed, total_frames
+from soundsight_videogen import metrics
+from soundsight_videogen.backend import Backend, Filmed, Pictures, total_frames
+from soundsight_videogen.pictures import fetch_pictures
+from soundsight_videogen.scheduling.scheduler import Scheduler
+from soundsight_videogen.scheduling.wishes import wish_of
+from soundsight_videogen.storing import stored_in_spite
 from soundsight_videogen.validation import check_request
 
 log = structlog.get_logger()
@@ -55,6 +61,8 @@ class VideoGenServicer(VideoGenServiceServicer):
         queue_limit: what the table was made with, for GetLoad.
         scratch_dir: where clips lie until they are stored.
         info: what GetInfo answers; names the maker in each clip's record.
+        scheduler: the table's turns, where they are more than its own: says at which seat a clip is
+            filmed, and learns how long that took.
     """
 
     def __init__(
@@ -66,6 +74,7 @@ class VideoGenServicer(VideoGenServiceServicer):
         queue_limit: int,
         scratch_dir: Path,
         info: GetInfoResponse,
+        scheduler: Scheduler | None = None,
     ) -> None:
         self._backend = backend
         self._store = store
@@ -73,12 +82,13 @@ class VideoGenServicer(VideoGenServiceServicer):
         self._queue_limit = queue_limit
         self._scratch_dir = scratch_dir
         self._info = info
+        self._scheduler = scheduler
 
     async def GenerateClip(  # noqa: N802 - named by the contract
         self, request: GenerateClipRequest, context: Context
     ) -> AsyncIterator[GenerateClipResponse]:
         """Films a clip, or finds it."""
-        check_request(request, self._backend.profile)
+        check_request(request, self._backend.profile_of(request.model))
         self._check_fingerprint(request.expected_fingerprint)
         found = await self._find(request.output_key)
         if found is not None:
@@ -94,6 +104,7 @@ class VideoGenServicer(VideoGenServiceServicer):
             request.detach_grace.ToNanoseconds() / 1e9,
             request.priority,
             waiting=lambda ahead: _progress("queue", 0, 0, f"{ahead} clips ahead"),
+            about=wish_of(request, self._backend.model(request.model).id, bound_ids()),
         )
         async with aclosing(events):
             async for event in events:
@@ -111,7 +122,11 @@ class VideoGenServicer(VideoGenServiceServicer):
         """Says how busy this endpoint is."""
         load = self._table.load()
         return GetLoadResponse(
-            slots=load.slots, busy=load.busy, queued=load.queued, queue_limit=self._queue_limit
+            slots=load.slots,
+            busy=load.busy,
+            queued=load.queued,
+            queue_limit=self._queue_limit,
+            workers=self._backend.workers(),
         )
 
     async def drain(self) -> None:
@@ -151,24 +166,15 @@ class VideoGenServicer(VideoGenServiceServicer):
             emit(GenerateClipResponse(clip=found))
             return
 
-        def preview(frame: int, jpeg: bytes) -> None:
-            if len(jpeg) <= MAX_PREVIEW_BYTES:
-                picture = Preview(image=jpeg, media_type="image/jpeg", frame=frame)
-                emit(GenerateClipResponse(preview=picture))
-
         started = time.monotonic()
         emit(_progress("load", 0, 0))
         with tempfile.TemporaryDirectory(prefix="videogen-", dir=self._scratch_dir) as folder:
             destination = Path(folder) / CLIP_NAME
-            filmed = await self._backend.film(
-                request,
-                destination,
-                progress=lambda done, total: emit(_progress("film", done, total)),
-                preview=preview,
-            )
+            pictures = await fetch_pictures(self._store, request, Path(folder))
+            filmed = await self._at_a_seat(request, destination, pictures, emit)
             emit(_progress("store", 0, 1))
             work_s = time.monotonic() - started
-            clip = await self._keep(request, destination, filmed, work_s)
+            clip = await stored_in_spite(lambda: self._keep(request, destination, filmed, work_s))
         log.info(
             "clip filmed",
             output_key=request.output_key,
@@ -176,6 +182,29 @@ class VideoGenServicer(VideoGenServiceServicer):
             work_s=round(work_s, 2),
         )
         emit(GenerateClipResponse(clip=clip))
+
+    async def _at_a_seat(
+        self,
+        request: GenerateClipRequest,
+        destination: Path,
+        pictures: Pictures,
+        emit: Emit[GenerateClipResponse],
+    ) -> Filmed:
+        """Films at the seat that the scheduler chose, and tells it how that went."""
+        scheduler, key = self._scheduler, request.output_key
+        seat = None if scheduler is None else scheduler.seat_of(key)
+        started = time.monotonic()
+        try:
+            filmed = await self._backend.film(
+                request, destination, watcher=_Teller(emit), pictures=pictures, seat=seat
+            )
+            if scheduler is not None:
+                scheduler.finished(key, time.monotonic() - started)
+            return filmed
+        finally:
+            if scheduler is not None and seat is not None:
+                scheduler.resident(seat, self._backend.resident(seat))
+            metrics.report_workers(self._backend.workers())
 
     async def _keep(
         self, request: GenerateClipRequest, video: Path, filmed: Filmed, work_s: float
@@ -207,7 +236,7 @@ class VideoGenServicer(VideoGenServiceServicer):
     def _provenance(
         self, request: GenerateClipRequest, filmed: Filmed, work_s: float
     ) -> ClipProvenance:
-        model = self._backend.about.model
+        model = self._backend.model(request.model)
         return ClipProvenance(
             implementation=self._info.implementation,
             version=self._info.version,
@@ -220,7 +249,32 @@ class VideoGenServicer(VideoGenServiceServicer):
             rendered_frames=filmed.rendered_frames,
             notes=filmed.notes,
             work_s=work_s,
+            settings=filmed.settings,
         )
+
+
+class _Teller:
+    """Tells callers how a film comes along."""
+
+    def __init__(self, emit: Emit[GenerateClipResponse]) -> None:
+        self._emit = emit
+        self._done, self._total = 0, 0
+
+    def phase(self, name: str) -> None:
+        # A clip that is tried again loads anew, but its stage does not go back.
+        if name == "load" and not self._total:
+            self._emit(_progress("load", 0, 0))
+        elif self._total:
+            self._emit(_progress("film", self._done, self._total, name))
+
+    def progress(self, done: int, total: int) -> None:
+        self._done, self._total = done, total
+        self._emit(_progress("film", done, total))
+
+    def preview(self, frame: int, jpeg: bytes) -> None:
+        if len(jpeg) <= MAX_PREVIEW_BYTES:
+            picture = Preview(image=jpeg, media_type="image/jpeg", frame=frame)
+            self._emit(GenerateClipResponse(preview=picture))
 
 
 def _progress(stage: str, done: int, total: int, message: str = "") -> GenerateClipResponse:

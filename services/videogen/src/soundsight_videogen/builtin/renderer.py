@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import os
+from collections.abc import Sequence
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -12,19 +14,21 @@ import cv2
 from soundsight.common.v1.common_pb2 import Resolution
 from soundsight.common.v1.implementation_pb2 import Model
 from soundsight.videogen.v1 import profile_pb2
-from soundsight.videogen.v1.videogen_pb2 import GenerateClipRequest
+from soundsight.videogen.v1.videogen_pb2 import GenerateClipRequest, WorkerLoad
 from soundsight_kit.fingerprint import source_fingerprint
 from soundsight_videogen.backend import (
+    NO_PICTURES,
     About,
     Backend,
     Filmed,
-    FilmProgress,
-    PreviewSink,
+    Pictures,
     total_frames,
 )
 from soundsight_videogen.builtin.filming import LAST_FRAME_NAME
-from soundsight_videogen.builtin.workers import WorkerPool
 from soundsight_videogen.builtin.worlds import WORLDS
+from soundsight_videogen.supervising.process import FilmWatcher, Launch, Patience
+from soundsight_videogen.supervising.seats import Seat, Seats
+from soundsight_videogen.supervising.telling import worker_load
 
 MAX_FRAMES = 3600
 MAX_PIXELS = 3840 * 2160
@@ -60,9 +64,14 @@ class BuiltInRenderer(Backend):
     """Draws stylised worlds by program, on any machine; no model, no GPU needed."""
 
     def __init__(self, slots: int) -> None:
-        self._slots = slots
-        cores = len(os.sched_getaffinity(0))
-        self._pool = WorkerPool(slots, threads_each=max(1, cores // slots))
+        threads_each = max(1, len(os.sched_getaffinity(0)) // slots)
+        launch = Launch(
+            "soundsight_videogen.builtin.worker",
+            inherits=("EGL_PLATFORM", "GLCONTEXT_DEVICE_INDEX", "LIBGL_DRIVERS_PATH"),
+            environment={"LP_NUM_THREADS": str(threads_each), "OPENBLAS_NUM_THREADS": "1"},
+            lacking="NO_OPENGL",
+        )
+        self._seats = Seats([Seat("opengl", launch, Patience()) for _ in range(slots)])
 
     @cached_property
     def about(self) -> About:
@@ -112,28 +121,38 @@ class BuiltInRenderer(Backend):
     @property
     def slots(self) -> int:
         """Clips filmed at a time."""
-        return self._slots
+        return len(self._seats.all)
 
     @property
     def worker_pids(self) -> frozenset[int]:
         """Process ids of the workers that live."""
-        return self._pool.pids
+        return self._seats.pids
+
+    def workers(self) -> Sequence[WorkerLoad]:
+        """What each worker is at."""
+        return [worker_load(seat) for seat in self._seats.all]
 
     async def start(self) -> None:
         """Starts the first worker; raises FailedPrecondition when there is no OpenGL."""
-        await self._pool.start()
+        await self._seats.start()
 
     async def film(
         self,
         request: GenerateClipRequest,
         destination: Path,
         *,
-        progress: FilmProgress,
-        preview: PreviewSink,
+        watcher: FilmWatcher,
+        pictures: Pictures = NO_PICTURES,
+        seat: int | None = None,
     ) -> Filmed:
         """Films a clip in a worker process."""
-        async with self._pool.worker() as worker:
-            await worker.film(request, destination, progress=progress, preview=preview)
+        order = {
+            "film": base64.b64encode(request.SerializeToString()).decode(),
+            "to": str(destination),
+        }
+        async with self._seats.lent(seat) as lent:
+            worker = await lent.living()
+            await worker.film(order, watcher)
         last = destination.parent / LAST_FRAME_NAME
         return Filmed(
             rendered_frames=total_frames(request),
@@ -142,4 +161,4 @@ class BuiltInRenderer(Backend):
 
     async def close(self) -> None:
         """Ends all workers."""
-        await self._pool.close()
+        await self._seats.close()

@@ -1,0 +1,1 @@
+"""Films with diffusion models, through diffusers. Needs the extra `diffusion`."""

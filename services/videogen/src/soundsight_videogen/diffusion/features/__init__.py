@@ -1,0 +1,1 @@
+"""Ways to film faster or in less memory. Each shows that it works, or is an error."""
