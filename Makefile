@@ -53,6 +53,11 @@ $(TORCH): $(RUNTIME) locks/torch.txt
 	@TORCH_INDEX="$(TORCH_INDEX)" scripts/setup.sh torch
 	@touch $@
 
+# BUILD=cpu or BUILD=cuda; without it, cuda where a GPU of NVIDIA's answers. TORCH_INDEX as above.
+.PHONY: setup-vllm
+setup-vllm: ## Make .venv-vllm, which serves language models (BUILD=cpu: 3.5 GB, BUILD=cuda: 10 GB)
+	@TORCH_INDEX="$(TORCH_INDEX)" scripts/setup-vllm.sh $(or $(BUILD),auto)
+
 ## For developers
 
 .PHONY: setup-dev
@@ -76,6 +81,18 @@ test-long: $(DEV) ## Run the tests that take minutes each
 .PHONY: test-torch
 test-torch: $(DEV) $(TORCH) ## Run the tests that need PyTorch: tiny models, made on the spot
 	$(BIN)/python -m pytest -m torch
+
+# A model of 135 million parameters: it shows that everything fits, not how well a model can write.
+SMOLLM := build/models/smollm2-135m-instruct
+
+.PHONY: test-vllm
+test-vllm: $(DEV) $(SMOLLM) $(filter $(EXAMPLE),$(SONG)) ## Run the tests that need a real vLLM, with a tiny model (SONG=song.ogg: on that song)
+	SOUNDSIGHT_TEST_LLM="$(abspath $(SMOLLM))" SOUNDSIGHT_TEST_SONG="$(abspath $(SONG))" \
+		$(BIN)/python -m pytest tests/test_vllm.py -m vllm --log-level=INFO -rP
+
+$(SMOLLM): deploy/vllm/test-model.txt deploy/vllm/unpack_gguf.py scripts/setup-vllm.sh
+	@TORCH_INDEX="$(TORCH_INDEX)" scripts/setup-vllm.sh $(or $(BUILD),auto)
+	@deploy/vllm/get_test_model.sh $@
 
 # A seed repeats a run: make fuzz SEED=42. The tests of `make test` send some of the same.
 .PHONY: fuzz
@@ -102,8 +119,18 @@ bench-worlds: $(DEV) ## Print what each world of the built-in renderer costs per
 bench-analyzer: $(DEV) ## Print how well and fast songs are heard (SONGS_DIR=folder: and your own; OPTIONS=--help)
 	PYTHONPATH=examples $(BIN)/python bench/analyzer.py $(if $(SONGS_DIR),--songs-dir "$(SONGS_DIR)") $(OPTIONS)
 
+# Needs `make setup-torch`. OPTIONS='--random wan2.1-t2v-1.3b' times layers of real size without any
+# weights; `--help` lists the rest. The tables are kept in out/videogen.
+.PHONY: bench-videogen
+bench-videogen: $(DEV) $(TORCH) ## Time a video model with and without each feature: make bench-videogen MODEL=folder
+	$(BIN)/python bench/videogen.py $(if $(MODEL),"$(MODEL)") --out out/videogen $(OPTIONS)
+
+.PHONY: bench-scheduling
+bench-scheduling: $(DEV) ## Simulate videogen's scheduler on 1 to 256 devices (OPTIONS=--help)
+	$(BIN)/python bench/scheduling.py $(OPTIONS)
+
 # Both documents are kept in out/film, with a contact sheet; BURST=12.5 makes the sheet 12 frames in
-# a row from there.
+# a row from there, TRUTH=song.json judges the cuts by true beats as well.
 .PHONY: bench-film
 bench-film: $(DEV) $(filter $(EXAMPLE),$(SONG)) ## Measure a finished video: make bench-film VIDEO=video.mp4 SONG=song.mp3
 	@test -n "$(VIDEO)" || { echo "name the video: make bench-film VIDEO=video.mp4 SONG=song.mp3" >&2; exit 2; }
@@ -111,7 +138,8 @@ bench-film: $(DEV) $(filter $(EXAMPLE),$(SONG)) ## Measure a finished video: mak
 	$(BIN)/soundsight analyze "$(SONG)" --json out/film/analysis.json --quiet
 	$(BIN)/soundsight storyboard "$(SONG)" --json out/film/storyboard.json --quiet $(OPTIONS)
 	$(BIN)/python bench/film.py "$(VIDEO)" --analysis out/film/analysis.json \
-		--storyboard out/film/storyboard.json --sheet out/film/sheet.png $(if $(BURST),--burst $(BURST))
+		--storyboard out/film/storyboard.json --sheet out/film/sheet.png \
+		$(if $(BURST),--burst $(BURST)) $(if $(TRUTH),--truth $(TRUTH))
 
 .PHONY: lint
 lint: lint-code lint-protos lint-generated ## Run every check that needs no test: style, types, contracts, imports, drift
@@ -161,5 +189,5 @@ lock: $(DEV) ## Fit the lock files to what the parts declare (UPGRADE=1: take th
 
 .PHONY: clean
 clean: ## Remove what was made here: .venv, build, out, caches
-	rm -rf .venv build out .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-vllm build out .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -15,6 +15,7 @@ class CommandLine:
     """The `soundsight` command on one state folder."""
 
     state: Path
+    timeout_s: float = RENDER_TIMEOUT_S
 
     def arguments(self, *words: str | Path) -> list[str]:
         """Returns the command's argument list."""
@@ -24,7 +25,7 @@ class CommandLine:
     def __call__(self, *words: str | Path) -> subprocess.CompletedProcess[str]:
         """Runs the command to its end, whatever that is."""
         return subprocess.run(
-            self.arguments(*words), capture_output=True, text=True, timeout=RENDER_TIMEOUT_S
+            self.arguments(*words), capture_output=True, text=True, timeout=self.timeout_s
         )
 
     def ok(self, *words: str | Path) -> str:

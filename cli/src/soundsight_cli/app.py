@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated
@@ -11,8 +12,11 @@ from typing import Annotated
 import typer
 
 from soundsight_cli import commands
+from soundsight_cli.child import SuiteError
+from soundsight_cli.languagemodel import choose
 from soundsight_cli.options import (
     OUTPUT,
+    Brief,
     Concept,
     Document,
     End,
@@ -20,9 +24,13 @@ from soundsight_cli.options import (
     Fps,
     Height,
     Language,
+    Llm,
+    LlmModel,
+    LlmUrl,
     MaxTags,
     MaxTempo,
     MinTempo,
+    Page,
     Plot,
     Quality,
     Quiet,
@@ -33,6 +41,7 @@ from soundsight_cli.options import (
     Timings,
     Transcribe,
     Video,
+    VideoModel,
     Width,
     Words,
 )
@@ -40,6 +49,7 @@ from soundsight_cli.running import FAILED, MISTYPED, STOPPED_FILM, fail, run
 from soundsight_cli.session import Session
 from soundsight_cli.spec import ListenOptions, VideoOptions
 from soundsight_cli.state import StateFolder, default_state_folder
+from soundsight_cli.videomodel import choose_video_model
 
 app = typer.Typer(
     name="soundsight",
@@ -93,6 +103,25 @@ def setup(
     context.obj = Session(state=folder, gateway=gateway)
 
 
+def _with_models(
+    session: Session,
+    source: str | None,
+    url: str | None,
+    name: str | None,
+    video: str | None = None,
+) -> Session:
+    """The session with the language model and the video model that the options mean."""
+    try:
+        model, video_model = choose(source, url, name), choose_video_model(video)
+    except SuiteError as error:
+        fail(str(error), MISTYPED)
+    if model is not None and session.gateway is not None:
+        raise typer.BadParameter("a suite behind --gateway has its own language model, or none")
+    if video_model and session.gateway is not None:
+        raise typer.BadParameter("a suite behind --gateway has its own video model, or none")
+    return replace(session, model=model, video_model=video_model)
+
+
 @app.command(rich_help_panel=MAKE)
 def render(
     context: typer.Context,
@@ -101,13 +130,18 @@ def render(
     width: Width = None,
     height: Height = None,
     fps: Fps = None,
-    seed: Seed = 0,
+    seed: Seed = None,
     style: Style = "",
+    brief: Brief = None,
     quality: Quality = "standard",
     lyrics: Words = None,
     concept: Concept = False,
     start: Start = None,
     end: End = None,
+    llm: Llm = None,
+    llm_url: LlmUrl = None,
+    llm_model: LlmModel = None,
+    video_model: VideoModel = None,
     timings: Timings = False,
     quiet: Quiet = False,
 ) -> None:
@@ -124,10 +158,11 @@ def render(
       soundsight render song.flac --from 1:02 --to 1:32 --quality draft
     """
     listen = ListenOptions(lyrics=lyrics, concept=concept)
-    options = VideoOptions(width, height, fps, seed, style, quality, start, end, listen)
+    options = VideoOptions(width, height, fps, seed, style, quality, start, end, listen, brief)
     video = output or Path(song.stem + ".mp4")
+    session = _with_models(context.obj, llm, llm_url, llm_model, video_model)
     run(
-        commands.render(context.obj, song, video, options, quiet=quiet, show_timings=timings),
+        commands.render(session, song, video, options, quiet=quiet, show_timings=timings),
         stopped=STOPPED_FILM,
     )
 
@@ -154,6 +189,10 @@ def resume(
             rich_help_panel=OUTPUT,
         ),
     ] = None,
+    llm: Llm = None,
+    llm_url: LlmUrl = None,
+    llm_model: LlmModel = None,
+    video_model: VideoModel = None,
     timings: Timings = False,
     quiet: Quiet = False,
 ) -> None:
@@ -166,8 +205,9 @@ def resume(
       soundsight resume
       soundsight resume r1m8bweysrm9gk5r6p -o video.mp4
     """
+    session = _with_models(context.obj, llm, llm_url, llm_model, video_model)
     run(
-        commands.resume(context.obj, render, output, quiet=quiet, show_timings=timings),
+        commands.resume(session, render, output, quiet=quiet, show_timings=timings),
         stopped=STOPPED_FILM,
     )
 
@@ -212,6 +252,7 @@ def storyboard(
     context: typer.Context,
     song: Song,
     json: Document = None,
+    html: Page = None,
     stats: Annotated[
         bool,
         typer.Option(
@@ -223,12 +264,16 @@ def storyboard(
     width: Width = None,
     height: Height = None,
     fps: Fps = None,
-    seed: Seed = 0,
+    seed: Seed = None,
     style: Style = "",
+    brief: Brief = None,
     lyrics: Words = None,
     concept: Concept = False,
     start: Start = None,
     end: End = None,
+    llm: Llm = None,
+    llm_url: LlmUrl = None,
+    llm_model: LlmModel = None,
     quiet: Quiet = False,
 ) -> None:
     """Write the storyboard of SONG without filming it.
@@ -239,12 +284,16 @@ def storyboard(
     Examples:
       soundsight storyboard song.mp3
       soundsight storyboard song.mp3 --style "snow, calm" --seed 7
+      soundsight storyboard song.mp3 --html storyboard.html --brief brief.yaml
       soundsight storyboard song.mp3 --json storyboard.json
       soundsight storyboard song.mp3 --stats
     """
     listen = ListenOptions(lyrics=lyrics, concept=concept)
-    options = VideoOptions(width, height, fps, seed, style, start=start, end=end, listen=listen)
-    run(commands.storyboard(context.obj, song, json, options, quiet=quiet, show_stats=stats))
+    options = VideoOptions(
+        width, height, fps, seed, style, start=start, end=end, listen=listen, brief=brief
+    )
+    session = _with_models(context.obj, llm, llm_url, llm_model)
+    run(commands.storyboard(session, song, json, options, quiet=quiet, html=html, show_stats=stats))
 
 
 @app.command(rich_help_panel=CARE)
@@ -258,6 +307,10 @@ def serve(
             show_default="a Unix socket that this machine's commands find",
         ),
     ] = None,
+    llm: Llm = None,
+    llm_url: LlmUrl = None,
+    llm_model: LlmModel = None,
+    video_model: VideoModel = None,
     until_idle: Annotated[bool, typer.Option("--until-idle", hidden=True)] = False,
 ) -> None:
     """Run the whole suite on this machine until Ctrl-C.
@@ -268,8 +321,12 @@ def serve(
     Examples:
       soundsight serve
       soundsight serve --listen 127.0.0.1:8443
+      soundsight serve --llm ~/models/Qwen3-8B
+      soundsight serve --llm-url http://gpu:8000/v1
+      soundsight serve --video-model ~/models/Wan2.1-T2V-1.3B-Diffusers
     """
-    run(commands.serve(context.obj, listen, until_idle=until_idle), stopped="stopped")
+    session = _with_models(context.obj, llm, llm_url, llm_model, video_model)
+    run(commands.serve(session, listen, until_idle=until_idle), stopped="stopped")
 
 
 @app.command(rich_help_panel=CARE)

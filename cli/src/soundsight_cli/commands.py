@@ -9,17 +9,15 @@ from dataclasses import dataclass
 from json import dumps
 from pathlib import Path
 
-from google.protobuf import json_format
 from rich.console import Console
 
-from soundsight.analyzer.v1.analysis_pb2 import SongAnalysis
 from soundsight.render.v1.resources_pb2 import Render, RenderGoal, RenderState
 from soundsight.scenewriter.v1.storyboard_pb2 import Storyboard
 from soundsight_cli import (
     cleaning,
     closing,
+    documents,
     orders,
-    plotting,
     resuming,
     songsummary,
     summaries,
@@ -27,7 +25,8 @@ from soundsight_cli import (
 )
 from soundsight_cli.display import Display, duration, open_display, printable, size
 from soundsight_cli.doctor import document, examine, show
-from soundsight_cli.files import check_folder, check_output, check_song, write_whole
+from soundsight_cli.documents import DOWNLOAD_SHARE, Files
+from soundsight_cli.files import check_folder, check_output, check_song
 from soundsight_cli.jobs import read_jobs
 from soundsight_cli.rendering import Rendered, render_song, see_through
 from soundsight_cli.session import PROJECT, Session, connected, describe_all
@@ -36,11 +35,6 @@ from soundsight_cli.state import StateFolder, store_cap_bytes
 from soundsight_cli.suite import suite_in_use, suite_resting
 from soundsight_cli.supervisor import SuiteError, Supervisor
 from soundsight_client import Client
-
-DOWNLOAD_SHARE = 0.01
-"""Share of the bar that fetching the video takes."""
-
-STANDARD_OUTPUT = Path("-")
 
 
 @dataclass(frozen=True)
@@ -217,7 +211,7 @@ async def analyze(
 ) -> None:
     """Analyses a song."""
     goal = RenderGoal.RENDER_GOAL_ANALYSIS
-    found = await _documents(session, song, json, options, goal, quiet=quiet, plot=plot)
+    found = await documents.make(session, song, options, goal, Files(json, plot), quiet=quiet)
     if json is None and not (quiet and plot is not None):
         print(songsummary.summary(found.analysis, found.notes))
 
@@ -229,12 +223,14 @@ async def storyboard(
     options: VideoOptions,
     *,
     quiet: bool,
+    html: Path | None = None,
     show_stats: bool = False,
 ) -> None:
     """Writes a song's storyboard."""
     goal = RenderGoal.RENDER_GOAL_STORYBOARD
-    found = await _documents(session, song, json, options, goal, quiet=quiet)
-    if json is None:
+    files = Files(json, html=html)
+    found = await documents.make(session, song, options, goal, files, quiet=quiet)
+    if json is None and not (quiet and html is not None):
         print(summaries.storyboard(found.storyboard))
     if show_stats:
         # Brings numpy, which no other command needs.
@@ -243,7 +239,7 @@ async def storyboard(
         if json is None:
             print()
         # Where the document is printed, nothing else may be.
-        console = Console(highlight=False, stderr=json == STANDARD_OUTPUT)
+        console = Console(highlight=False, stderr=json == documents.STANDARD_OUTPUT)
         stats.show(stats.grids(found.analysis, found.storyboard), console)
 
 
@@ -253,7 +249,13 @@ async def serve(session: Session, listen: str | None, *, until_idle: bool) -> No
         session.state.create()
         async with suite_resting(session.state, open_display(quiet=False).say):
             pass
-    await Supervisor(session.state, listen=listen, until_idle=until_idle).run()
+    await Supervisor(
+        session.state,
+        listen=listen,
+        until_idle=until_idle,
+        model=session.model,
+        video_model=session.video_model,
+    ).run()
 
 
 async def info(session: Session) -> None:
@@ -273,10 +275,10 @@ async def doctor(session: Session, json: Path | None) -> bool:
             "doctor looks at this machine; leave --gateway out (SOUNDSIGHT_GATEWAY sets it too)"
         )
     results = await asyncio.to_thread(examine, session.state)
-    if json != STANDARD_OUTPUT:
+    if json != documents.STANDARD_OUTPUT:
         show(results, Console(highlight=False))
     if json is not None:
-        _write_document(json, dumps(document(results), indent=2).encode(), quiet=True)
+        documents.write(json, dumps(document(results), indent=2).encode(), quiet=True)
     return all(result.well for result in results)
 
 
@@ -305,78 +307,6 @@ async def clean(sweep: Sweep, planned: cleaning.Plan) -> None:
     print(f"freed {size(sum(item.size_bytes for item in items))}")
 
 
-@dataclass(frozen=True)
-class _Documents:
-    """What a render without a video leaves, as protobuf JSON."""
-
-    analysis: bytes
-    storyboard: bytes
-    """Empty when only the analysis was asked for."""
-    notes: tuple[str, ...]
-    """What a user should know."""
-
-
-async def _documents(
-    session: Session,
-    song: Path,
-    json: Path | None,
-    options: VideoOptions,
-    goal: RenderGoal.ValueType,
-    *,
-    quiet: bool,
-    plot: Path | None = None,
-) -> _Documents:
-    """Goes as far as `goal`, writes its JSON document and the analysis' picture where asked,
-    returns all documents there are."""
-    if plot is not None:
-        _check_picture(plot, json)
-    check_options(options, goal)
-    check_song(song)
-    if json is not None and json != STANDARD_OUTPUT:
-        check_output(json, song)
-    if plot is not None:
-        check_output(plot, song)
-        check_folder(plot)
-    display = open_display(quiet=quiet)
-    try:
-        async with connected(session, display) as client:
-            done = await render_song(client, song, options, goal, display, timings.Stopwatch())
-            outputs = done.ended.outputs
-            analysis_only = goal == RenderGoal.RENDER_GOAL_ANALYSIS
-            found = _Documents(
-                await client.read(outputs.analysis),
-                b"" if analysis_only else await client.read(outputs.storyboard),
-                tuple(done.ended.notes),
-            )
-        if plot is not None:
-            display.step("drawing the picture", 1 - DOWNLOAD_SHARE)
-            heard = json_format.Parse(found.analysis, SongAnalysis())
-            if not heard.metadata.title:
-                # What the analyzer got was the canonical song, which may be without tags.
-                heard.metadata.title = done.ended.song.title
-                heard.metadata.artist = done.ended.song.artist
-            ending = plot.suffix.lower()
-            picture = await plotting.picture(heard, song, options.part_s, ending)
-            write_whole(plot, picture)
-        display.step("done", 1.0)
-    finally:
-        display.close()
-    if json is not None:
-        document = found.analysis if analysis_only else found.storyboard
-        _write_document(json, document, quiet=quiet)
-    if plot is not None and not quiet and json != STANDARD_OUTPUT:
-        print(f"{printable(plot)}: {size(len(picture))}")
-    return found
-
-
-def _check_picture(plot: Path, json: Path | None) -> None:
-    """Refuses a picture's name that cannot be meant so."""
-    if plot.suffix.lower() not in plotting.ENDINGS:
-        raise BadOption(f"--plot takes a file that ends in .png or .svg; not {str(plot)!r}")
-    if json is not None and plot.absolute() == json.absolute():
-        raise BadOption(f"--plot and --json cannot both be {str(plot)!r}; name two files")
-
-
 def _tell(line: str) -> None:
     print(line, file=sys.stderr)
 
@@ -391,12 +321,3 @@ def _kept(state: StateFolder, cap_bytes: float) -> list[closing.Row]:
             ("space", f"that is more than {limit}; `soundsight clean` frees what is not needed")
         )
     return rows
-
-
-def _write_document(destination: Path, document: bytes, *, quiet: bool) -> None:
-    if destination == STANDARD_OUTPUT:
-        sys.stdout.buffer.write(document + b"\n")
-        return
-    destination.write_bytes(document)
-    if not quiet:
-        print(f"{printable(destination)}: {size(len(document))}")

@@ -10,6 +10,7 @@ import typer
 from soundsight_cli.spec import FEATURES, QUALITIES
 
 FILM, LISTENING, PICTURE, OUTPUT = "The film", "The listening", "The picture", "The output"
+WRITER = "The writer"
 
 
 def _qualities() -> list[str]:
@@ -62,10 +63,11 @@ Fps = Annotated[
     ),
 ]
 Seed = Annotated[
-    int,
+    int | None,
     typer.Option(
         metavar="NUMBER",
         help="Another seed makes another film of the same song.",
+        show_default="the brief's, or 0",
         rich_help_panel=FILM,
     ),
 ]
@@ -76,6 +78,24 @@ Style = Annotated[
         help='How it should look, such as "rainy, melancholic, neon".',
         show_default="what the song suggests",
         rich_help_panel=FILM,
+    ),
+]
+Brief = Annotated[
+    Path | None,
+    typer.Option(
+        "--brief",
+        metavar="FILE",
+        help="All wishes in a file, .yaml or .json: setting, story, palette, cast, must-haves.",
+        rich_help_panel=FILM,
+    ),
+]
+Page = Annotated[
+    Path | None,
+    typer.Option(
+        "--html",
+        metavar="FILE",
+        help="Write all of it as one page for a browser or a printer.",
+        rich_help_panel=OUTPUT,
     ),
 ]
 Document = Annotated[
@@ -183,5 +203,41 @@ MaxTags = Annotated[
         help="Tags to keep of the song and of each section.",
         show_default="12",
         rich_help_panel=LISTENING,
+    ),
+]
+Llm = Annotated[
+    str | None,
+    typer.Option(
+        metavar="MODEL",
+        help="Serve this language model with vLLM and let it write: a folder, or an id of the hub."
+        " Needs `make setup-vllm`.",
+        rich_help_panel=WRITER,
+    ),
+]
+VideoModel = Annotated[
+    str | None,
+    typer.Option(
+        metavar="MODEL",
+        help="Film with this diffusion model: a folder in diffusers' layout, or an id of the hub."
+        " Needs `make setup-torch`.",
+        show_default="the built-in renderer",
+        rich_help_panel=FILM,
+    ),
+]
+LlmUrl = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        help="Let the language model write that answers there, such as http://gpu:8000/v1.",
+        rich_help_panel=WRITER,
+    ),
+]
+LlmModel = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="The model's name at --llm-url.",
+        show_default="the only one there",
+        rich_help_panel=WRITER,
     ),
 ]

@@ -14,7 +14,7 @@ from soundsight.render.v1.resources_pb2 import Render, RenderGoal, RenderState, 
 from soundsight_cli import summaries
 from soundsight_cli.display import Display
 from soundsight_cli.resuming import is_film
-from soundsight_cli.spec import VideoOptions, render_spec
+from soundsight_cli.spec import VideoOptions, render_spec, typed_brief
 from soundsight_cli.supervisor import SuiteError
 from soundsight_cli.timings import RENDERING, SENDING, Stopwatch
 from soundsight_client import Client
@@ -57,8 +57,11 @@ async def render_song(
     uploaded = await client.upload(
         song, lambda done, total: display.step(SENDING, UPLOAD_SHARE * done / total)
     )
+    brief = typed_brief(options)
+    wanted = brief.all_pictures if brief is not None else ()
+    pictures = {path: await client.upload(path) for path in wanted}
     stopwatch.lap(SENDING)
-    found = await client.ensure_render(render_spec(uploaded, options, goal))
+    found = await client.ensure_render(render_spec(uploaded, options, goal, pictures))
     begun(found)
     return await see_through(client, found, display, stopwatch)
 

@@ -11,6 +11,7 @@ import grpc
 from soundsight.common.v1.implementation_pb2 import GetInfoRequest, GetInfoResponse
 from soundsight.common.v1.implementation_pb2_grpc import ImplementationServiceStub
 from soundsight_cli.display import Display
+from soundsight_cli.languagemodel import LanguageModel
 from soundsight_cli.state import StateFolder
 from soundsight_cli.suite import suite_in_use
 from soundsight_cli.supervisor import SuiteError
@@ -32,6 +33,10 @@ class Session:
     state: StateFolder
     gateway: str | None
     """The gateway of a suite elsewhere; None for one on this machine."""
+    model: LanguageModel | None = None
+    """The language model that a suite on this machine shall have; None for whatever it has."""
+    video_model: str = ""
+    """The diffusion model that it shall film with; empty for whatever it has."""
 
 
 @asynccontextmanager
@@ -53,7 +58,7 @@ async def connected(session: Session, display: Display) -> AsyncIterator[Client]
         display.step(line, 0.0)
 
     async with (
-        suite_in_use(session.state, tell) as suite,
+        suite_in_use(session.state, tell, session.model, session.video_model) as suite,
         Client(suite.gateway, project=PROJECT) as client,
     ):
         yield client

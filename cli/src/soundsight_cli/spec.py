@@ -15,6 +15,7 @@ from soundsight.analyzer.v1.analyzer_pb2 import AnalyzeOptions, Feature
 from soundsight.common.v1.common_pb2 import ArtifactRef, FrameRate, Resolution
 from soundsight.render.v1.resources_pb2 import AnalysisWishes, Excerpt, RenderGoal, RenderSpec
 from soundsight.videogen.v1.videogen_pb2 import Quality
+from soundsight_cli.briefs import BadBrief, BriefFile, Pictures, read_brief
 
 QUALITIES = {
     "draft": Quality.QUALITY_DRAFT,
@@ -43,6 +44,7 @@ _OPTIONS = {
     "spec.frame_rate": "--fps",
     "spec.seed": "--seed",
     "spec.brief.style": "--style",
+    "spec.brief": "--brief",
     "spec.excerpt.start_s": "--from",
     "spec.excerpt.end_s": "--to",
     "spec.excerpt": "--from/--to",
@@ -87,12 +89,14 @@ class VideoOptions:
     width: int | None = None
     height: int | None = None
     fps: str | None = None
-    seed: int = 0
+    seed: int | None = None
     style: str = ""
     quality: str = "standard"
     start: str | None = None
     end: str | None = None
     listen: ListenOptions = ListenOptions()
+    brief: Path | None = None
+    """The file with all other wishes."""
 
     @property
     def part_s(self) -> tuple[float, float | None]:
@@ -108,19 +112,35 @@ class VideoOptions:
         return start_s, end_s
 
 
-def render_spec(song: ArtifactRef, options: VideoOptions, goal: RenderGoal.ValueType) -> RenderSpec:
-    """Returns the spec of a render; reads the words, where there are any.
+def render_spec(
+    song: ArtifactRef,
+    options: VideoOptions,
+    goal: RenderGoal.ValueType,
+    pictures: Pictures | None = None,
+) -> RenderSpec:
+    """Returns the spec of a render; reads words and brief, where there are any.
+
+    Args:
+        song: the song in the gateway's store.
+        options: what was typed.
+        goal: how far the render goes.
+        pictures: the reference pictures that were sent; others are left out.
 
     Raises:
-        BadOption: for a value that no spec can hold, or words that cannot be read.
+        BadOption: for a value that no spec can hold, or a file that cannot be read.
     """
     if options.quality not in QUALITIES:
         known = ", ".join(QUALITIES)
         raise BadOption(f"--quality takes {known}; not {_shown(options.quality)}")
     spec = RenderSpec(song=song, goal=goal, quality=QUALITIES[options.quality])
-    _assign("--seed", "a whole number from 0 to 2^63 - 1", spec, "seed", options.seed)
+    seed = options.seed
+    if (brief := typed_brief(options)) is not None:
+        spec.brief.CopyFrom(brief.brief(pictures or {}))
+        seed = brief.seed if seed is None else seed
+    _assign("--seed", "a whole number from 0 to 2^63 - 1", spec, "seed", seed or 0)
     try:
-        spec.brief.style = options.style
+        # What is typed counts more than what stands in a file.
+        spec.brief.style = options.style or spec.brief.style
     except ValueError:
         # What was typed in another encoding is no text.
         raise BadOption(f"--style takes text in UTF-8; not {_shown(options.style)}") from None
@@ -142,6 +162,20 @@ def render_spec(song: ArtifactRef, options: VideoOptions, goal: RenderGoal.Value
     if wishes.ListFields():
         spec.analysis.CopyFrom(wishes)
     return spec
+
+
+def typed_brief(options: VideoOptions) -> BriefFile | None:
+    """The brief, where one was named.
+
+    Raises:
+        BadOption: when its file cannot be read or is no brief.
+    """
+    if options.brief is None:
+        return None
+    try:
+        return read_brief(options.brief)
+    except BadBrief as error:
+        raise BadOption(f"--brief {error}") from None
 
 
 def _words(file: Path) -> str:
@@ -240,9 +274,14 @@ def parse_time(option: str, text: str) -> float:
 def option_for(field_path: str) -> str:
     """Returns the option that a field of the API was typed as, or the field's path."""
     path = _INDEX.sub("", field_path).removeprefix("render.")
+    # The writer's answers begin with the brief itself.
+    path = f"spec.{path}" if path.startswith("brief.") else path
+    named = path
     while path:
         if path in _OPTIONS:
-            return _OPTIONS[path]
+            option = _OPTIONS[path]
+            within = field_path.partition("brief.")[2]
+            return f"{option}, {within}" if option == "--brief" and path != named else option
         path = path.rpartition(".")[0]
     return field_path
 

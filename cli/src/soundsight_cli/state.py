@@ -31,6 +31,10 @@ class SuiteRecord:
     stays: bool = False
     """Whether it runs until it is told to end, as `soundsight serve` does, rather than until no
     command uses it."""
+    model: str = ""
+    """The language model that writes; empty for none."""
+    video_model: str = ""
+    """The diffusion model that films; empty for the built-in renderer."""
 
     @property
     def gateway(self) -> str:

@@ -14,8 +14,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from soundsight_cli import locks
+from soundsight_cli.child import START_TIMEOUT_S, SuiteError
+from soundsight_cli.languagemodel import LOAD_TIMEOUT_S, LanguageModel
 from soundsight_cli.state import StateFolder, SuiteRecord
-from soundsight_cli.supervisor import START_TIMEOUT_S, SuiteError
 
 POLL_S = 0.05
 
@@ -28,16 +29,21 @@ REST_TIMEOUT_S = 20.0
 
 @asynccontextmanager
 async def suite_in_use(
-    state: StateFolder, tell: Callable[[str], None]
+    state: StateFolder,
+    tell: Callable[[str], None],
+    model: LanguageModel | None = None,
+    video_model: str = "",
 ) -> AsyncIterator[SuiteRecord]:
     """Yields the record of the running suite, starting the suite when none runs.
 
     Args:
         state: the folder whose suite is meant.
         tell: takes one line about what is happening.
+        model: the language model that shall write; None for whatever the suite has.
+        video_model: the diffusion model that shall film; empty for whatever the suite has.
 
     Raises:
-        SuiteError: when the suite cannot be started.
+        SuiteError: when the suite cannot be started, or runs without that model.
     """
     try:
         state.create()
@@ -47,7 +53,19 @@ async def suite_in_use(
             "choose another with --state-dir or SOUNDSIGHT_STATE_DIR"
         ) from error
     with locks.shared(state.lease):
-        suite = await _find_or_start(state, tell)
+        suite = await _find_or_start(state, tell, model, video_model)
+        if video_model and suite.video_model != video_model:
+            raise SuiteError(
+                f"the suite that runs on {state.root} films with "
+                f"{suite.video_model or 'the built-in renderer'}, not {video_model}; end it, or "
+                "leave --video-model out"
+            )
+        if model is not None and suite.model != model.label:
+            raise SuiteError(
+                f"the suite that runs on {state.root} has "
+                f"{suite.model or 'no language model'}, not {model.label}; end it, or leave the "
+                "option out"
+            )
         async with _while_it_runs(state, suite):
             yield suite
 
@@ -119,9 +137,16 @@ async def _while_it_runs(state: StateFolder, suite: SuiteRecord) -> AsyncIterato
         looking.cancel()
 
 
-async def _find_or_start(state: StateFolder, tell: Callable[[str], None]) -> SuiteRecord:
+async def _find_or_start(
+    state: StateFolder,
+    tell: Callable[[str], None],
+    model: LanguageModel | None,
+    video_model: str,
+) -> SuiteRecord:
     supervisor: subprocess.Popen[bytes] | None = None
-    for _ in range(int((START_TIMEOUT_S + 30) / POLL_S)):
+    heard = ""
+    patience_s = START_TIMEOUT_S + 30 + (LOAD_TIMEOUT_S if model is not None else 0.0)
+    for _ in range(int(patience_s / POLL_S)):
         with locks.exclusive_if_free(state.lock) as nobody_runs:
             pass
         record = state.read_record()
@@ -131,17 +156,24 @@ async def _find_or_start(state: StateFolder, tell: Callable[[str], None]) -> Sui
             return record
         if nobody_runs and supervisor is None:
             tell("starting the suite")
-            supervisor = _start(state)
+            supervisor = _start(state, model, video_model)
         elif supervisor is not None and supervisor.poll() is not None:
             if nobody_runs:
                 raise SuiteError(_last_words(state))
             # Another command was faster; its suite is the one to use.
             supervisor = None
+        elif supervisor is not None and model is not None:
+            said = _last_words(state)
+            if said != heard and "language model" in said:
+                heard = said
+                tell(said)
         await asyncio.sleep(POLL_S)
     raise SuiteError(f"the suite does not come up; see {state.logs}")
 
 
-def _start(state: StateFolder) -> subprocess.Popen[bytes]:
+def _start(
+    state: StateFolder, model: LanguageModel | None, video_model: str
+) -> subprocess.Popen[bytes]:
     """Starts a supervisor that outlives this command if others use its suite."""
     with (state.logs / "supervisor.log").open("wb") as log:
         return subprocess.Popen(
@@ -153,6 +185,8 @@ def _start(state: StateFolder) -> subprocess.Popen[bytes]:
                 str(state.root),
                 "serve",
                 "--until-idle",
+                *(model.arguments() if model is not None else []),
+                *(["--video-model", video_model] if video_model else []),
             ],
             stdin=subprocess.DEVNULL,
             stdout=log,

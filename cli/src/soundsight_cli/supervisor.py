@@ -9,141 +9,33 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
-import json
 import os
 import shutil
 import signal
-import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from grpc_health.v1 import health_pb2, health_pb2_grpc
-
 from soundsight_cli import locks
+from soundsight_cli.child import STOP_TIMEOUT_S, Child, Service
+from soundsight_cli.child import SuiteError as SuiteError
+from soundsight_cli.languagemodel import LanguageModel, ModelServer, endpoint_settings
 from soundsight_cli.state import StateFolder, SuiteRecord
+from soundsight_cli.videomodel import video_settings
 from soundsight_kit.artifacts import ArtifactStore
-from soundsight_kit.channels import open_channel
 
 SERVICES = ("analyzer", "scenewriter", "videogen", "composer", "gateway")
 """In the order in which they are started; they are stopped the other way round."""
 
-START_TIMEOUT_S = 120.0
-STOP_TIMEOUT_S = 15.0
 DRAIN_GRACE_S = 5.0
 """So long a service that is told to end may finish what it does."""
 IDLE_GRACE_S = 2.0
 RESTARTS = 5
 """So many restarts within `RESTART_WINDOW_S` are borne before the suite gives up."""
 RESTART_WINDOW_S = 120.0
-LOG_BYTES = 10_000_000
-"""A log file larger than this is put aside when its service starts."""
-
 _SOCKETS_PREFIX = "soundsight-"
-_PR_SET_PDEATHSIG = 1
-
-
-class SuiteError(Exception):
-    """The suite cannot run; the message is one line for the user."""
-
-
-@dataclass
-class _Service:
-    """A service and its present process."""
-
-    name: str
-    target: str
-    environment: Mapping[str, str]
-    log: Path
-    scratch: Path
-    """Its files of work in progress, its own alone: what a killed process left there goes."""
-    changes_again: Mapping[str, str] = field(default_factory=dict)
-    """What its environment has more when it is started again."""
-    process: asyncio.subprocess.Process | None = None
-    restarts: list[float] = field(default_factory=list)
-
-    async def spawn(self, lock: int) -> None:
-        """Starts the service's process in an empty scratch folder; its output goes to its log.
-
-        Args:
-            lock: a descriptor that the process keeps open as long as it lives.
-        """
-        shutil.rmtree(self.scratch, ignore_errors=True)
-        self.scratch.mkdir()
-        if self.log.exists() and self.log.stat().st_size > LOG_BYTES:
-            self.log.replace(self.log.with_suffix(".old.log"))
-        with self.log.open("ab") as output:
-            self.process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                f"soundsight_{self.name}",
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                env=self.environment,
-                pass_fds=(lock,),
-                # A session of its own: Ctrl-C in a terminal is the command's to handle.
-                start_new_session=True,
-                preexec_fn=_end_with_parent,
-            )
-
-    async def serving(self) -> None:
-        """Returns once the service says that it is serving.
-
-        Raises:
-            SuiteError: when its process ends first, or nothing is heard in time.
-        """
-        assert self.process is not None
-        deadline = time.monotonic() + START_TIMEOUT_S
-        async with open_channel(self.target) as channel:
-            health = health_pb2_grpc.HealthStub(channel)
-            while time.monotonic() < deadline:
-                if self.process.returncode is not None:
-                    raise SuiteError(f"the {self.name} service cannot start: {self.last_words()}")
-                with contextlib.suppress(Exception):
-                    answer = await health.Check(health_pb2.HealthCheckRequest(), timeout=1)
-                    if answer.status == health_pb2.HealthCheckResponse.SERVING:
-                        return
-                await asyncio.sleep(0.05)
-        raise SuiteError(f"the {self.name} service says nothing; see {self.log}")
-
-    def last_words(self) -> str:
-        """Returns the last line of the log, and where to read more."""
-        lines = self.log.read_text(errors="replace").strip().splitlines()
-        return f"{_plain(lines[-1]) if lines else 'no reason given'} (see {self.log})"
-
-    async def stop(self) -> None:
-        """Asks the process to end, and ends it when it does not."""
-        if self.process is None or self.process.returncode is not None:
-            return
-        self.process.terminate()
-        try:
-            await asyncio.wait_for(self.process.wait(), STOP_TIMEOUT_S)
-        except TimeoutError:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.process.pid, signal.SIGKILL)
-            await self.process.wait()
-
-
-def _plain(line: str) -> str:
-    """Returns what a line of a log says: services write JSON, what breaks them often does not."""
-    try:
-        said = json.loads(line)
-        reasons = [said[key] for key in ("why", "error", "exception") if said.get(key)]
-        last = [str(reason).strip().splitlines()[-1] for reason in reasons[:1]]
-        return ": ".join([said["event"], *last])
-    except (ValueError, TypeError, KeyError, AttributeError, IndexError):
-        return line
-
-
-def _end_with_parent() -> None:
-    """In a fresh child: has the kernel end it when the supervisor dies without a word."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 class Supervisor:
@@ -154,12 +46,24 @@ class Supervisor:
         listen: where the gateway listens instead of a Unix socket, such as
             `127.0.0.1:8443`.
         until_idle: whether to end when no command uses the suite any more.
+        model: the language model that writes; None for none.
+        video_model: the diffusion model that films; empty for the built-in renderer.
     """
 
-    def __init__(self, state: StateFolder, *, listen: str | None, until_idle: bool) -> None:
+    def __init__(
+        self,
+        state: StateFolder,
+        *,
+        listen: str | None,
+        until_idle: bool,
+        model: LanguageModel | None = None,
+        video_model: str = "",
+    ) -> None:
         self._state = state
         self._listen = listen
         self._until_idle = until_idle
+        self._model = model
+        self._video_model = video_model
 
     async def run(self) -> None:
         """Runs the suite until it is told to end or is idle.
@@ -240,7 +144,7 @@ class Supervisor:
             finally:
                 link.unlink(missing_ok=True)
 
-    async def _run(self, services: list[_Service], lock: int) -> None:
+    async def _run(self, services: Sequence[Child], lock: int) -> None:
         for service in services:
             await service.spawn(lock)
         told = _told_to_end()
@@ -248,9 +152,11 @@ class Supervisor:
         if told.is_set():
             return
         record = SuiteRecord(
-            {service.name: service.target for service in services},
+            {service.name: service.target for service in services if service.name in SERVICES},
             os.getpid(),
             stays=not self._until_idle,
+            model=self._model.label if self._model is not None else "",
+            video_model=self._video_model,
         )
         self._state.write_record(record)
         print(f"soundsight: serving on {record.gateway}", flush=True)
@@ -262,7 +168,7 @@ class Supervisor:
             reasons_to_end.append(self._idle())
         await _first(*reasons_to_end)
 
-    async def _keep_up(self, service: _Service, lock: int) -> None:
+    async def _keep_up(self, service: Child, lock: int) -> None:
         """Restarts a service whose process ends, with growing pauses."""
         while True:
             assert service.process is not None
@@ -270,7 +176,7 @@ class Supervisor:
             now = time.monotonic()
             service.restarts = [t for t in service.restarts if now - t < RESTART_WINDOW_S]
             if len(service.restarts) >= RESTARTS:
-                raise SuiteError(f"the {service.name} service keeps ending: {service.last_words()}")
+                raise SuiteError(f"{service.title} keeps ending: {service.last_words()}")
             pause_s = 0.2 * 3 ** len(service.restarts)
             service.restarts.append(now)
             again = f"starting it again in {pause_s:.1f} s"
@@ -295,7 +201,7 @@ class Supervisor:
                     self._state.forget_record()
                     return
 
-    def _services(self, sockets: Path) -> list[_Service]:
+    def _services(self, sockets: Path) -> list[Child]:
         targets = {name: f"unix:{sockets / name}.sock" for name in SERVICES}
         if self._listen:
             targets["gateway"] = self._listen
@@ -315,13 +221,23 @@ class Supervisor:
             # Renders that nobody waits for stay paused until their command is given again.
             "SOUNDSIGHT_GATEWAY_RECOVER_ON_START": "none" if self._until_idle else "all",
         }
-        return [
-            _Service(
+        model = self._model_server(sockets)
+        if model is not None:
+            writer = model.settings()
+        else:
+            writer = endpoint_settings(self._model) if self._model is not None else {}
+        own = {
+            "gateway": gateway,
+            "scenewriter": writer,
+            "videogen": video_settings(self._video_model),
+        }
+        services = [
+            Service(
                 name=name,
                 target=targets[name],
                 environment={
                     **common,
-                    **(gateway if name == "gateway" else {}),
+                    **own.get(name, {}),
                     "SOUNDSIGHT_LISTEN": targets[name],
                     "SOUNDSIGHT_SCRATCH_DIR": str(self._state.scratch / name),
                     # For what libraries put aside on their own.
@@ -336,6 +252,20 @@ class Supervisor:
             )
             for name in SERVICES
         ]
+        return [*([model] if model is not None else []), *services]
+
+    def _model_server(self, sockets: Path) -> ModelServer | None:
+        """vLLM, where the suite serves the language model itself."""
+        if self._model is None or not self._model.source:
+            return None
+        return ModelServer.of(
+            self._model,
+            os.environ,
+            self._state.logs / "llm.log",
+            self._state.scratch / "llm",
+            sockets,
+            tell=lambda line: print(f"soundsight: {line}", flush=True),
+        )
 
 
 def _socket_root() -> str | None:
