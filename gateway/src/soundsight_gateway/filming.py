@@ -26,6 +26,7 @@ from soundsight_gateway.stages import CANCEL_TIMEOUT_S, Tools
 from soundsight_kit.artifacts import ensure_project
 from soundsight_kit.context import bind_ids
 from soundsight_kit.errors import (
+    DISK_FULL,
     FailedPrecondition,
     Internal,
     SoundsightError,
@@ -214,7 +215,8 @@ class Filming:
                     clip = await self._generate(ref, render, footing, scene, request, endpoint)
                 except SoundsightError as error:
                     endpoint.failed(error)
-                    if error.code != grpc.StatusCode.RESOURCE_EXHAUSTED:
+                    no_room = error.code == grpc.StatusCode.RESOURCE_EXHAUSTED
+                    if not no_room or error.reason == DISK_FULL:
                         raise
                     prefer = None
                     continue
