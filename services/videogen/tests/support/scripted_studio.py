@@ -19,11 +19,11 @@ import numpy as np
 from soundsight.videogen.v1.videogen_pb2 import GenerateClipRequest
 from soundsight_kit.errors import Cancelled, DataLoss, FailedPrecondition
 from soundsight_kit.media.mezzanine import H264Writer
-from soundsight_videogen.backend import total_frames
+from soundsight_videogen.backend import Pictures, total_frames
 from soundsight_videogen.diffusion.errors import OutOfMemory
 from soundsight_videogen.diffusion.plans import MemoryPlan
 from soundsight_videogen.diffusion.settings import StudioSettings
-from soundsight_videogen.diffusion.studio import Footage, Pictures, ResidentModel, Watcher
+from soundsight_videogen.diffusion.studio import Footage, ResidentModel, Watcher
 
 STEPS = 4
 WEIGHT_BYTES = 1000

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from videogen_requests import clip_request
 
 from soundsight.videogen.v1.videogen_pb2 import GenerateClipRequest
+from soundsight_videogen.backend import Pictures
 from soundsight_videogen.diffusion.plans import MemoryPlan
-from soundsight_videogen.diffusion.studio import Footage, Pictures, Studio
+from soundsight_videogen.diffusion.studio import Footage, Studio
 
 NIGHT = "a neon city at night in the rain"
 SEA = "the ocean at sunset, a slow dolly"

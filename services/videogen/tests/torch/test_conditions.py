@@ -11,7 +11,8 @@ from studio_filming import colour_picture, film, tiny_request
 
 from soundsight.videogen.v1 import videogen_pb2
 from soundsight_kit.errors import FailedPrecondition, InvalidArgument, SoundsightError
-from soundsight_videogen.diffusion.studio import Pictures, Studio
+from soundsight_videogen.backend import Pictures
+from soundsight_videogen.diffusion.studio import Studio
 
 pytestmark = [
     pytest.mark.torch,

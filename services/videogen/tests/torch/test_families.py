@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from studio_filming import NIGHT, SEA, Take, colour_picture, film, tiny_request
 
+from soundsight_videogen.backend import Pictures
 from soundsight_videogen.diffusion.cards import read_card
 from soundsight_videogen.diffusion.families.family import START
 from soundsight_videogen.diffusion.settings import StudioSettings
-from soundsight_videogen.diffusion.studio import PHASES, Pictures, Studio
+from soundsight_videogen.diffusion.studio import PHASES, Studio
 
 pytestmark = [
     pytest.mark.torch,

@@ -17,7 +17,7 @@ MAX_PICTURE_PIXELS = 64 << 20
 
 
 def load_stills(pictures: Any, take: Take, timing: Timing) -> Stills:
-    """The pictures of a request (a studio's `Pictures`) as PIL images of the take's size.
+    """The pictures of a request (`backend.Pictures`) as PIL images of the take's size.
 
     Raises InvalidArgument, naming the field, for files that are no pictures.
     """

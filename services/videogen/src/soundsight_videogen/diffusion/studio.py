@@ -17,6 +17,7 @@ from typing import Protocol
 import cv2
 
 from soundsight.videogen.v1.videogen_pb2 import GenerateClipRequest
+from soundsight_videogen.backend import Pictures
 from soundsight_videogen.diffusion.cards import ModelCard, read_card
 from soundsight_videogen.diffusion.embeddings import EmbeddingCache
 from soundsight_videogen.diffusion.errors import OutOfMemory
@@ -46,16 +47,6 @@ class Watcher(Protocol):
 
     def preview(self, frame: int, jpeg: bytes) -> None:
         """What `frame` of the clip looks like so far; at most 64 KiB of JPEG."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pictures:
-    """Local copies of a request's pictures."""
-
-    start: Path | None = None
-    end: Path | None = None
-    references: tuple[Path, ...] = ()
-    draft: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,9 +25,10 @@ from pathlib import Path
 from typing import Any
 
 from soundsight.videogen.v1.videogen_pb2 import GenerateClipRequest
+from soundsight_videogen.backend import Pictures
 from soundsight_videogen.diffusion.plans import MemoryPlan
 from soundsight_videogen.diffusion.settings import StudioSettings
-from soundsight_videogen.diffusion.studio import Pictures, Studio
+from soundsight_videogen.diffusion.studio import Studio
 from soundsight_videogen.supervising.line import Line, Order, Orders, die_with_server, work_on
 
 STUDIO = "soundsight_videogen.diffusion.studio:Studio"
