@@ -11,12 +11,13 @@ import pytest
 from command_line import CommandLine
 from scripted_writer import MODEL, writing_model
 
+from songsmith import first_light
+from songsmith.files import write_song
 from soundsight_cli.child import SuiteError
 from soundsight_cli.languagemodel import ENVIRONMENT, LanguageModel, choose, only_model
 from soundsight_kit.testing import assert_eventually
 
 SUPPORT = Path(__file__).parents[2] / "services" / "scenewriter" / "tests" / "support"
-EXAMPLE = Path(__file__).parents[2] / "examples" / "first-light.flac"
 
 # Takes the place of vLLM: the same command line, the same paths, and a child of its own.
 PROGRAM = f"""#!{sys.executable}
@@ -37,6 +38,12 @@ with serving_model(WritingModel(name=name), port):
 """
 
 
+@pytest.fixture(scope="module")
+def song(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The example song."""
+    return write_song(first_light(), tmp_path_factory.mktemp("song"), "first-light")[0]
+
+
 @pytest.fixture
 def vllm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An environment with a program `vllm`; beside it a folder with a model."""
@@ -51,10 +58,12 @@ def vllm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-async def test_a_model_is_served_as_long_as_the_suite(vllm: Path, tmp_path: Path) -> None:
+async def test_a_model_is_served_as_long_as_the_suite(
+    vllm: Path, song: Path, tmp_path: Path
+) -> None:
     """`--llm FOLDER` serves the model, has it write the storyboard, and leaves no process."""
     soundsight = CommandLine(tmp_path / "state")
-    part = (EXAMPLE, "--from", "0:00", "--to", "0:08")
+    part = (song, "--from", "0:00", "--to", "0:08")
     printed = soundsight.ok("storyboard", *part, "--llm", vllm / "tiny", "--json", "-")
     authorship = json.loads(printed)["authorship"]
     assert (authorship["writer"], authorship["model_id"]) == ("llm", "tiny")
@@ -63,19 +72,19 @@ async def test_a_model_is_served_as_long_as_the_suite(vllm: Path, tmp_path: Path
     )
 
 
-def test_a_model_that_cannot_be_loaded_is_told(vllm: Path, tmp_path: Path) -> None:
+def test_a_model_that_cannot_be_loaded_is_told(vllm: Path, song: Path, tmp_path: Path) -> None:
     """When vLLM ends at once the command says what its log said last."""
     soundsight = CommandLine(tmp_path / "state")
-    done = soundsight("storyboard", EXAMPLE, "--llm", vllm / "broken", "--json", "-")
+    done = soundsight("storyboard", song, "--llm", vllm / "broken", "--json", "-")
     assert done.returncode == 1
     assert "the language model cannot start: the weights are not those" in done.stderr
 
 
-def test_a_running_model_is_used(tmp_path: Path) -> None:
+def test_a_running_model_is_used(song: Path, tmp_path: Path) -> None:
     """`--llm-url URL` has the model there write; its name is found out where there is but one."""
     with writing_model() as model:
         soundsight = CommandLine(tmp_path / "state")
-        part = (EXAMPLE, "--from", "0:00", "--to", "0:08")
+        part = (song, "--from", "0:00", "--to", "0:08")
         printed = soundsight.ok("storyboard", *part, "--llm-url", model.url, "--json", "-")
         assert json.loads(printed)["authorship"]["model_id"] == MODEL
         assert model.requests
