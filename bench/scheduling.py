@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from soundsight_kit.errors import ResourceExhausted
-from soundsight_kit.jobs import Ticket
+from soundsight_kit.turns import Ticket
 from soundsight_videogen.scheduling.pace import Pace
 from soundsight_videogen.scheduling.scheduler import Policy, Scheduler, Wish
 

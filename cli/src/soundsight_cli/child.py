@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import asyncio
 import contextlib
 import ctypes
@@ -32,7 +33,7 @@ class SuiteError(Exception):
 
 
 @dataclass
-class Child:
+class Child(abc.ABC):
     """A program of the suite and its present process."""
 
     name: str
@@ -46,17 +47,17 @@ class Child:
     process: asyncio.subprocess.Process | None = None
     restarts: list[float] = field(default_factory=list)
 
+    @abc.abstractmethod
     def command(self) -> Sequence[str]:
         """What is run."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     async def serving(self) -> None:
         """Returns once it answers.
 
         Raises:
             SuiteError: when its process ends first, or nothing is heard in time.
         """
-        raise NotImplementedError
 
     @property
     def title(self) -> str:

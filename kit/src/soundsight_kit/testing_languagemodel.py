@@ -5,6 +5,7 @@ It streams when it is asked to, misbehaves when told to, and counts callers who 
 
 from __future__ import annotations
 
+import abc
 import json
 import threading
 import time
@@ -50,7 +51,7 @@ Script = Callable[[dict[str, Any]], "Reply | None"]
 
 
 @dataclass
-class ScriptedModel:
+class ScriptedModel(abc.ABC):
     """What the server was sent, and its script. A subclass says what a good answer is."""
 
     url: str = ""
@@ -67,9 +68,9 @@ class ScriptedModel:
     abandoned: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
+    @abc.abstractmethod
     def answer(self, body: dict[str, Any]) -> Reply:
         """A good answer: JSON by the schema that was asked for."""
-        raise NotImplementedError
 
     def take(self, body: dict[str, Any]) -> Reply:
         """What a chat request is answered with."""

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import scheduling
 from soundsight_kit.errors import ResourceExhausted
-from soundsight_kit.jobs import Load, Ticket
+from soundsight_kit.turns import Load, Ticket
 from soundsight_videogen.scheduling.pace import Pace
 from soundsight_videogen.scheduling.scheduler import Policy, Scheduler, Wish
 

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from soundsight_kit.errors import FailedPrecondition, SoundsightError, Unavailable
 from soundsight_kit.languagemodel.answers import Answer, AnswerT, Unfit, parse
+from soundsight_kit.retryafter import retry_after_s
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -264,7 +263,7 @@ class Endpoint:
             return Unavailable(
                 f"the endpoint of {self._wording.model} is busy or broken (HTTP {status})",
                 reason=self._wording.busy,
-                retry_after_s=_retry_after_s(error.response.headers.get("retry-after")),
+                retry_after_s=retry_after_s(error.response.headers.get("retry-after")),
             )
         return self._refused(status, error.message)
 
@@ -307,20 +306,6 @@ def _objection(content: str, reason: str) -> list[Message]:
     if content:
         said = [{"role": "assistant", "content": content[:_QUOTED_CHARACTERS]}]
     return [*said, {"role": "user", "content": f"That will not do: {reason}. Answer again."}]
-
-
-def _retry_after_s(value: str | None) -> float | None:
-    """Seconds in a Retry-After header (RFC 9110, 10.2.3); None when there is none."""
-    if value is None:
-        return None
-    try:
-        return max(0.0, float(value))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
-    except ValueError:
-        return None
 
 
 def _pause_s(attempt: int, asked_s: float | None) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 
 from soundsight_kit.errors import (
@@ -13,6 +12,7 @@ from soundsight_kit.errors import (
     SoundsightError,
     Unavailable,
 )
+from soundsight_kit.retryafter import retry_after_s
 
 WRONG_VIDEO = "REMOTE_WRONG_VIDEO"
 _WHY_CHARACTERS = 300
@@ -31,7 +31,7 @@ def refusal(status: int, body: str, headers: Mapping[str, str]) -> SoundsightErr
             "..._MODEL and ..._KEY",
             reason="REMOTE_REFUSED",
         )
-    return away(f"status {status}, {why}", _retry_after_s(headers))
+    return away(f"status {status}, {why}", retry_after_s(headers.get("retry-after")))
 
 
 def away(why: str, retry_after_s: float | None = None) -> Unavailable:
@@ -57,12 +57,3 @@ def _said(body: str) -> str:
     except (ValueError, KeyError, TypeError):
         said = body
     return " ".join(str(said).split())[:_WHY_CHARACTERS] or "no reason given"
-
-
-def _retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """Seconds of a `Retry-After` header; dates and nonsense count as none."""
-    try:
-        wait_s = float(headers.get("retry-after", ""))
-    except ValueError:
-        return None
-    return wait_s if math.isfinite(wait_s) and wait_s >= 0 else None

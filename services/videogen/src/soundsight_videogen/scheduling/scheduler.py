@@ -24,7 +24,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from soundsight_kit.errors import ResourceExhausted
-from soundsight_kit.jobs import Load, Ticket
+from soundsight_kit.turns import Load, Ticket
 from soundsight_videogen.scheduling.allocation import Bench, best_seat, next_move
 from soundsight_videogen.scheduling.pace import Pace
 
