@@ -137,6 +137,17 @@ async def test_what_the_model_says_is_shown(model: WritingModel, request_of: Any
         (
             lambda a: {
                 **a,
+                "shots": [{**s, "detail": "The dark, " * 9 + "the dark"} for s in a["shots"]],
+            },
+            "same words over and over",
+        ),
+        (
+            lambda a: {**a, "shots": [{**s, "detail": "The_tall_dark_ship"} for s in a["shots"]]},
+            "underscores",
+        ),
+        (
+            lambda a: {
+                **a,
                 "shots": [
                     {**s, "detail": "The story up to here, in one or two sentences."}
                     for s in a["shots"]
@@ -157,6 +168,8 @@ async def test_what_the_model_says_is_shown(model: WritingModel, request_of: Any
         "hollow",
         "garbage",
         "in circles",
+        "word salad",
+        "no spaces",
         "parrots",
     ],
 )

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
+
+from threadpoolctl import threadpool_limits
 
 from soundsight_analyzer.arrays import Floats
 from soundsight_analyzer.dynamics.curves import Curves, draw_curves
@@ -144,14 +147,21 @@ class _Ear:
     @cached_property
     def rhythm(self) -> Rhythm:
         self._report("rhythm", 0, 1)
-        heard = hear_rhythm(
-            self._mono,
-            self.frames,
-            self._chroma,
-            bounds_bpm=self._options.tempo_bounds_bpm,
-            network=self._options.beat_model or hear_activations,
-            other_tracker=degara if has_essentia() else None,
-        )
+        network = self._options.beat_model or hear_activations
+        # The network takes as long as all spectra together: they are computed side by side, each on
+        # one processor, since threads of the linear algebra library would wait for each other.
+        with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(1) as beside:
+            activations = beside.submit(network, self._mono)
+            if self._options.features - {Feature.RHYTHM, Feature.DYNAMICS, Feature.LYRICS}:
+                self._notes  # noqa: B018 - heard now, used later
+            heard = hear_rhythm(
+                self._mono,
+                self.frames,
+                self._chroma,
+                bounds_bpm=self._options.tempo_bounds_bpm,
+                network=lambda _: activations.result(),
+                other_tracker=degara if has_essentia() else None,
+            )
         self._report("rhythm", 1, 1)
         return heard
 

@@ -41,36 +41,78 @@ def follow_bars(scores: Sequence[Floats], *, division: int, uneven: Flags) -> Ba
     ``division`` is the number of grid points to a beat, the same in all; ``uneven`` (points,) is
     where the grid does not go on evenly. From one metre to another it goes at bar lines alone.
     """
-    observed = np.concatenate(scores, axis=1)
-    lengths = [part.shape[1] for part in scores]
-    firsts = np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64)
-    lasts = firsts + np.asarray(lengths) - 1
-    points, states = observed.shape
-    came_from: Ints = np.arange(states) - 1
-    came_from[firsts] = lasts
+    bars = _Bars.of([part.shape[1] for part in scores], division)
+    collected = np.concatenate(scores, axis=1)
+    for point in range(1, len(collected)):
+        collected[point] += bars.come_to(collected[point - 1], bool(uneven[point]))
+    path = np.empty(len(collected), dtype=np.int64)
+    path[-1] = int(collected[-1].argmax())
+    for point in range(len(path) - 1, 0, -1):
+        before = collected[point - 1]
+        path[point - 1] = bars.came_from(int(path[point]), before, bool(uneven[point]))
+    metres = np.searchsorted(bars.firsts, path, side="right") - 1
+    return BarPath(path - bars.firsts[metres], metres, float(collected[-1].max()))
 
-    bars = [slice(first, last + 1) for first, last in zip(firsts, lasts, strict=True)]
-    score = observed[0].copy()
-    source = np.zeros((points, states), dtype=np.int16)
-    for point in range(1, points):
-        value, origin = score[came_from], came_from.copy()
-        if len(lengths) > 1:
-            best = int(lasts[score[lasts].argmax()])
-            entering = firsts[score[best] - _METRE_CHANGE > value[firsts]]
-            value[entering], origin[entering] = score[best] - _METRE_CHANGE, best
-        for bar in bars:
-            value[bar], origin[bar] = _jump(
-                score[bar], value[bar], origin[bar] - bar.start, division, bool(uneven[point])
-            )
-            origin[bar] += bar.start
-        source[point] = origin
-        score = value + observed[point]
-    path = np.empty(points, dtype=np.int64)
-    path[-1] = int(score.argmax())
-    for point in range(points - 1, 0, -1):
-        path[point - 1] = source[point, path[point]]
-    metres = np.searchsorted(firsts, path, side="right") - 1
-    return BarPath(path - firsts[metres], metres, float(score.max()))
+
+@dataclass(frozen=True)
+class _Bars:
+    """The places of each metre's bar, all in a row, and the ways from one to the next.
+
+    ``firsts``, ``lasts`` (metres,): each bar's ends. ``own_way`` (places,): where a path that goes
+    on comes from. ``beats`` (metres,): the first of each bar's beats among all beats. ``bar_of``
+    (beats,): whose beat it is.
+    """
+
+    division: int
+    firsts: Ints
+    lasts: Ints
+    own_way: Ints
+    beats: Ints
+    bar_of: Ints
+
+    @classmethod
+    def of(cls, lengths: Sequence[int], division: int) -> _Bars:
+        ends: Ints = np.cumsum(lengths)
+        firsts = ends - lengths
+        own_way = np.arange(ends[-1]) - 1
+        own_way[firsts] = ends - 1
+        bar_of = np.repeat(np.arange(len(lengths)), np.asarray(lengths) // division)
+        return cls(division, firsts, ends - 1, own_way, firsts // division, bar_of)
+
+    def come_to(self, before: Floats, uneven: bool) -> Floats:
+        """The best score with which each place is come to, given those one point ``before``; both
+        (places,)."""
+        value = before.take(self.own_way)
+        if len(self.lasts) > 1:
+            change = before[self.lasts].max() - _METRE_CHANGE
+            value[self.firsts] = np.maximum(value[self.firsts], change)
+        return np.maximum(value, self._jumps(before, uneven))
+
+    def came_from(self, place: int, before: Floats, uneven: bool) -> int:
+        """From where a place is come to best: `come_to`, looked back at."""
+        bar = int(self.bar_of[place // self.division])
+        origin = int(self.own_way[place])
+        value = before[origin]
+        if len(self.lasts) > 1 and place == self.firsts[bar]:
+            change = int(self.lasts[before[self.lasts].argmax()])
+            if before[change] - _METRE_CHANGE > value:
+                origin, value = change, before[change] - _METRE_CHANGE
+        first, step = int(self.firsts[bar]), 1
+        if not uneven:
+            first, step = first + (place - first - 1) % self.division, self.division
+        others = before[first : self.lasts[bar] + 1 : step]
+        jump = int(others.argmax())
+        return first + jump * step if others[jump] - _BEAT_JUMP > value else origin
+
+    def _jumps(self, before: Floats, uneven: bool) -> Floats:
+        """Scores (places,) of paths that go on elsewhere in the bar; where the grid is even, at the
+        same place within the beat."""
+        best = np.maximum.reduceat(before.reshape(-1, self.division), self.beats, axis=0)
+        if uneven:
+            best = np.broadcast_to(best.max(axis=1, keepdims=True), best.shape)
+        else:
+            best = best.take(np.arange(self.division) - 1, axis=1)
+        return best.take(self.bar_of, axis=0).ravel() - _BEAT_JUMP
 
 
 def uneven_points(points: Floats) -> Flags:
@@ -85,20 +127,3 @@ def uneven_points(points: Floats) -> Flags:
     after = np.concatenate([mean[reach:], np.full(reach, mean[-1])])
     changed = np.abs(np.log(after / before)) > _UNEVEN
     return np.asarray(scipy.ndimage.maximum_filter1d(changed, size=_UNEVEN_POINTS), dtype=bool)
-
-
-def _jump(
-    score: Floats, value: Floats, origin: Ints, division: int, uneven: bool
-) -> tuple[Floats, Ints]:
-    """Lets the path go on elsewhere in the bar; where the grid is even, at the same place within
-    the beat."""
-    table = score.reshape(-1, division)
-    rows = table.argmax(axis=0)
-    columns = np.arange(division)
-    best = rows * division + columns
-    if uneven:
-        from_where = np.full(len(score), best[table[rows, columns].argmax()])
-    else:
-        from_where = np.tile(np.roll(best, 1), len(table))
-    jumped = score[from_where] - _BEAT_JUMP
-    return np.maximum(value, jumped), np.where(value >= jumped, origin, from_where)

@@ -13,7 +13,7 @@ that its memory has filled: the steps do not grow with the song, and neither doe
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib.resources import files
 
 import numpy as np
@@ -39,6 +39,7 @@ _STRETCH_FRAMES = 1000
 _WARM_UP_FRAMES = 500
 _PIECE_FRAMES = 30_000
 _TAIL_FRAMES = 3
+_FED_STEPS = 100
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,18 @@ class _Weights:
     layers: tuple[tuple[Floats, Floats, Floats], ...]  # input (600, 150), recurrent, bias (600,)
     output: Floats  # (3, 150)
     output_bias: Floats  # (3,)
+
+    @cached_property
+    def convolution(self) -> tuple[Floats, Floats]:
+        """Two matrices (272, 262): the convolution along the bands as products, its even and its
+        odd outputs, of which the pooling takes the greater."""
+        maps, taps = self.kernel.shape
+        outputs = self.dense.shape[1] // maps * 2
+        matrix = np.zeros((outputs + taps, maps, outputs), dtype=np.float32)
+        for tap in range(taps):
+            matrix[np.arange(outputs) + tap, :, np.arange(outputs)] = self.kernel[:, tap]
+        even, odd = (matrix[:, :, half::2].reshape(len(matrix), -1) for half in (0, 1))
+        return np.ascontiguousarray(even), np.ascontiguousarray(odd)
 
 
 def hear_activations(samples: Floats) -> BeatActivations:
@@ -182,13 +195,12 @@ def _run(network: _Weights, spectrogram: Floats) -> Floats:
 
 def _convolve(network: _Weights, spectrogram: Floats) -> Floats:
     """The layers (frames, 150) before the recurrent ones."""
-    size = network.kernel.shape[1]
-    windows = np.lib.stride_tricks.sliding_window_view(spectrogram, size, axis=1)
-    maps = np.maximum(0.0, windows @ network.kernel.T + network.kernel_bias)
-    pairs = maps.shape[1] // 2
-    pooled = maps[:, : 2 * pairs].reshape(len(maps), pairs, 2, -1).max(axis=2)
-    flat = pooled.transpose(0, 2, 1).reshape(len(maps), -1)
-    return np.asarray(flat @ network.dense.T + network.dense_bias, dtype=np.float32)
+    even, odd = network.convolution
+    # The bias is that of all bands, so that it can wait for the pooling.
+    pooled = np.maximum(spectrogram @ even, spectrogram @ odd)
+    pooled += np.repeat(network.kernel_bias, even.shape[1] // len(network.kernel))
+    np.maximum(0.0, pooled, out=pooled)
+    return np.asarray(pooled @ network.dense.T + network.dense_bias, dtype=np.float32)
 
 
 def _stretches(hidden: Floats) -> Floats:
@@ -210,13 +222,15 @@ def _recur(inputs: Floats, into: Floats, recurrent: Floats, bias: Floats) -> Flo
     cell = np.zeros_like(state)
     feedback = np.ascontiguousarray(recurrent.T)
     feed = np.ascontiguousarray(into.T)
-    gates = np.empty((batch, 4 * _UNITS), dtype=np.float32)
     for step in range(steps):
+        if step % _FED_STEPS == 0:
+            # What comes from below needs no earlier step: one product for many of them.
+            fed = inputs[step : step + _FED_STEPS] @ feed
+            fed += bias
         if step == _WARM_UP_FRAMES:  # nothing comes before the song's first stretch
             state[0], cell[0] = 0.0, 0.0
-        np.matmul(state, feedback, out=gates)
-        gates += inputs[step] @ feed
-        gates += bias
+        gates = fed[step % _FED_STEPS]
+        gates += state @ feedback
         wish = np.tanh(gates[:, 2 * _UNITS : 3 * _UNITS])
         # Sigmoids of all gates at once; the third quarter is not used.
         np.clip(gates, -30.0, 30.0, out=gates)

@@ -51,10 +51,11 @@ _START_S = 0.02
 
 @dataclass(frozen=True)
 class OtherTracker:
-    """What another tracker says: beats (n,) in seconds, and its name."""
+    """What another tracker says: beats (n,) in seconds, its name, and what it heard of the song."""
 
     beats_s: Floats
     source: str = ""
+    heard_s: tuple[float, float] = (0.0, float("inf"))
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,8 @@ def hear_rhythm(
     onsets = onset_strength(bands)
     if duration_s < _SHORTEST_S or not onsets.any():
         return NO_RHYTHM
+    fine = fine_onsets(samples)
+    other = other_tracker(samples) if other_tracker else OtherTracker(np.zeros(0))
     activations = network(samples)
     listening = Listening(
         onsets, bands, chroma_frames, activations_at_frames(activations, len(onsets))
@@ -144,7 +147,6 @@ def hear_rhythm(
         return NO_RHYTHM
     likely = likelihoods(readings, numbers)
     best = readings[int(likely.argmax())]
-    other = other_tracker(samples) if other_tracker else OtherTracker(np.zeros(0))
     voices = (TRACKER_SOURCE, activations.source, other.source)
     return _finish(
         best,
@@ -152,7 +154,7 @@ def hear_rhythm(
         numbers,
         frames,
         onsets,
-        fine_onsets(samples),
+        fine,
         other,
         "+".join(voice for voice in voices if voice),
     )
@@ -230,7 +232,7 @@ def _finish(
     if len(beats_s) < 2:
         return NO_RHYTHM
     off_beat, downbeat = _margins(best)
-    agreement = _agreement(beats_s, other.beats_s) if other.source else 0.5
+    agreement = _agreement(beats_s, other) if other.source else 0.5
     beats_confidence = beliefs.clarity * (0.4 + 0.2 * agreement + 0.4 * off_beat)
     beats_confidence *= 0.7 + 0.3 * beliefs.tempo
     return Rhythm(
@@ -340,8 +342,10 @@ def _increasing(beats_s: Floats) -> Flags:
     return np.asarray(beats_s > latest + 0.1)
 
 
-def _agreement(beats_s: Floats, others_s: Floats) -> float:
-    """F-measure of two beat sequences within 70 ms."""
+def _agreement(beats_s: Floats, other: OtherTracker) -> float:
+    """F-measure of two beat sequences within 70 ms, where both trackers heard the song."""
+    start_s, end_s = other.heard_s
+    beats_s, others_s = beats_s[(beats_s >= start_s) & (beats_s < end_s)], other.beats_s
     if not len(beats_s) or not len(others_s):
         return 0.0
     right = np.clip(np.searchsorted(others_s, beats_s), 1, max(1, len(others_s) - 1))

@@ -25,6 +25,7 @@ _YEAR = re.compile(r"\b(1[5-9]\d\d|20\d\d)s?\b")
 _BROKEN = "\ufffd"
 _WORDS = re.compile(r"[^\W_]+(?:/[^\W_]+)?")
 _LEAST_LETTERS = 0.6
+_LEAST_DISTINCT, _ENOUGH_WORDS = 0.5, 8
 _FAULT_CHARACTERS = 200
 
 
@@ -146,6 +147,11 @@ def _fault_of_text(text: str, banned: Set[str]) -> str:
     letters = [sign for sign in signs if sign.isalpha() or unicodedata.category(sign)[0] == "M"]
     if len(letters) < _LEAST_LETTERS * len(signs):
         return "it is not made of words"
+    if "_" in text:
+        return "it joins words with underscores: write it as people read"
+    words = _plain_words(text)
+    if len(words) >= _ENOUGH_WORDS and len(set(words)) < _LEAST_DISTINCT * len(words):
+        return "it says the same words over and over"
     try:
         check_text(text)
     except Unfit:
