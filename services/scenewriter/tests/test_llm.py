@@ -145,6 +145,7 @@ async def test_what_the_model_says_is_shown(model: WritingModel, request_of: Any
             lambda a: {**a, "shots": [{**s, "detail": "The_tall_dark_ship"} for s in a["shots"]]},
             "underscores",
         ),
+        (lambda a: {**a, "shots": [{**s, "mood": "dark_dusk"} for s in a["shots"]]}, "underscores"),
         (
             lambda a: {
                 **a,
@@ -170,6 +171,7 @@ async def test_what_the_model_says_is_shown(model: WritingModel, request_of: Any
         "in circles",
         "word salad",
         "no spaces",
+        "no mood",
         "parrots",
     ],
 )
@@ -237,13 +239,15 @@ async def test_a_hopeless_treatment_stays_with_the_rules(
         if "logline" not in answer:
             return None
         twins = [{**place, "name": "the pier"} for place in answer["places"]]
-        return says(json.dumps({**answer, "theme": "", "places": twins}))
+        spoilt = {"theme": "", "places": twins, "motifs": ["a kite", "A kite"]}
+        return says(json.dumps({**answer, **spoilt}))
 
     model.script = script
     _, storyboard = await write(model, request_of())
     notes = " ".join(by_rules(storyboard))
     assert "theme" in notes
     assert "places" in notes
+    assert "motifs" in notes
     assert storyboard.treatment.theme
     assert len({place.name for place in storyboard.treatment.places}) > 1
     assert "logline" not in notes

@@ -53,7 +53,7 @@ def fault_of_shot(
         return "subject and action must both say something"
     if len(words) < _FEWEST_WORDS or _is_hollow(shot.subject) or _is_hollow(shot.action):
         return "it says next to nothing"
-    fault = _fault_of_text(description, banned)
+    fault = _fault_of_text(description, banned) or _fault_of_text(shot.mood, banned)
     if fault:
         return fault
     if asked and phrases(description) & asked:
@@ -100,6 +100,8 @@ def faults_of_treatment(
         worn = " ".join(member.wardrobe for member in answer.cast)
         faults["cast"] = faults["cast"] or _fault_of_text(worn, banned)
     faults["motifs"] = next(filter(None, (_fault_of_text(m, banned) for m in answer.motifs)), "")
+    if len({motif.strip().casefold() for motif in answer.motifs}) < len(answer.motifs):
+        faults["motifs"] = faults["motifs"] or "no two motifs may be the same"
     return {name: fault for name, fault in faults.items() if fault}
 
 
