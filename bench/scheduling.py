@@ -24,6 +24,9 @@ from soundsight_videogen.scheduling.pace import Pace
 from soundsight_videogen.scheduling.scheduler import Policy, Scheduler, Wish
 
 INTERACTIVE, ORDINARY, LEISURELY = 1, 0, -1
+COME_BACK = 4
+"""Callers of those who were turned away that try again when a clip has begun: more would change
+little but the time that this takes."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,7 @@ class Simulation:
         self._keys = itertools.count()
         self._clips: dict[Ticket, Clip] = {}
         self._loaded: list[str] = [""] * load.seats
+        self._turned_away = 0
         self._next_of_render = {f"render-{i}": self._sequence(i) for i in range(load.renders)}
         self._turn = itertools.cycle(self._next_of_render)
         self.tally = Tally()
@@ -158,13 +162,12 @@ class Simulation:
         self._at(self._until_interactive_s(), "interactive", None)
 
     def _offer(self, clip: Clip, *, again: bool = True) -> None:
-        """Hands a clip over; who finds no room comes back."""
+        """Hands a clip over; who finds no room comes back once another clip has begun."""
         ticket = Ticket(f"clip-{next(self._keys)}", clip.priority, clip.wish)
         try:
             self.scheduler.admit(ticket)
         except ResourceExhausted:
-            if again:
-                self._at(self._now_s + self._load.hand_over_s, "offer", None)
+            self._turned_away += again
             return
         clip.admitted_s = self._now_s
         self._clips[ticket] = clip
@@ -175,7 +178,9 @@ class Simulation:
             waited_s = self._now_s - clip.admitted_s
             self.tally.waits_s.setdefault(clip.priority, []).append(waited_s)
             self._run(ticket)
-            if clip.priority != INTERACTIVE:
+            coming = min(self._turned_away, COME_BACK)
+            self._turned_away -= coming
+            for _ in range(coming + (clip.priority != INTERACTIVE)):
                 self._at(self._now_s + self._load.hand_over_s, "offer", None)
 
     def _run(self, ticket: Ticket, restart_s: float = 0.0) -> None:

@@ -56,6 +56,7 @@ VARIANTS = (
     Variant("first-block cache", {"cache": "first_block"}),
     Variant("compile, first-block cache", {"compile": True, "cache": "first_block"}),
     Variant("int8 weights", {"quantisation": "int8"}),
+    Variant("int4 weights", {"quantisation": "int4"}),
     Variant("layerwise fp8", {"quantisation": "layerwise_fp8"}),
     Variant("vae tiling", {}, MemoryPlan.VAE_TILING),
     Variant("model offload", {}, MemoryPlan.MODEL_OFFLOAD, gpu_only=True),

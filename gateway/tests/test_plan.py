@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from soundsight.common.v1 import common_pb2 as c
@@ -93,6 +95,19 @@ def test_a_call_holds_only_what_the_backend_offers() -> None:
     assert request.reference_images[0].uri == "file:///face"
     assert request.HasField("preview_interval")
     assert request.output_key == f"projects/demo/clips/{key}"
+
+
+@pytest.mark.parametrize(
+    ("quality", "priority"),
+    [(v.QUALITY_DRAFT, 1), (v.QUALITY_UNSPECIFIED, 0), (v.QUALITY_HIGH, 0)],
+)
+def test_drafts_come_before_finals(quality: v.Quality.ValueType, priority: int) -> None:
+    """A draft's clips are filmed before others that wait, and their keys do not say so."""
+    made = replace(footing(), wish=plan.wish(r.RenderSpec(quality=quality)))
+    key, request = plan.clip_request(made, made.storyboard.scenes[0], fingerprint="f00d")
+    assert request.priority == priority
+    other = replace(made, wish=replace(made.wish, priority=priority - 1))
+    assert key == plan.clip_request(other, made.storyboard.scenes[0], fingerprint="f00d")[0]
 
 
 def test_a_chained_take_begins_with_the_last_picture_of_the_one_before() -> None:

@@ -53,6 +53,8 @@ class Wish:
     quality: videogen_pb2.Quality.ValueType
     goal: r.RenderGoal.ValueType
     pool: str
+    priority: int = 0
+    """Whose clips are filmed first among those that wait: see `GenerateClipRequest.priority`."""
 
     @property
     def rate(self) -> Fraction:
@@ -79,6 +81,8 @@ def wish(spec: r.RenderSpec) -> Wish:
         quality=spec.quality or videogen_pb2.QUALITY_STANDARD,
         goal=spec.goal or r.RENDER_GOAL_VIDEO,
         pool=spec.video_pool or DEFAULT_POOL,
+        # A draft is made to be looked at: somebody waits for it.
+        priority=int(spec.quality == videogen_pb2.QUALITY_DRAFT),
     )
 
 
@@ -178,6 +182,7 @@ def clip_request(
         encoder=video.encoder,
         store_last_frame=starts_chain,
         detach_grace=_seconds(footing.detach_grace_s),
+        priority=footing.wish.priority,
     )
     offered = set(profile.capabilities)
     if profile_pb2.VIDEO_CAPABILITY_NEGATIVE_PROMPT not in offered:

@@ -113,7 +113,7 @@ async def test_a_start_image_goes_along(tmp_path: Path) -> None:
         error = await here.refused(asked)
         await here.audit()
     assert script.pictures == [b"png bytes"]
-    assert error.code is grpc.StatusCode.NOT_FOUND
+    assert (error.code, error.reason) == (grpc.StatusCode.NOT_FOUND, "NOT_FOUND")
 
 
 async def test_refusals_that_pass_are_sat_out(tmp_path: Path) -> None:

@@ -230,7 +230,9 @@ async def test_who_finds_no_room_is_sent_away(tmp_path: Path) -> None:
         running.cancel()
         waiting.cancel()
     assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
-    assert error_from_rpc(refused.value).retry_after_s
+    error = error_from_rpc(refused.value)
+    assert error.reason == "NO_FREE_SLOT"
+    assert error.retry_after_s
 
 
 async def test_cancelling_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -246,6 +248,7 @@ async def test_cancelling_leaves_nothing_behind(tmp_path: Path) -> None:
             async for _ in call:
                 pass
         assert ended.value.code() is grpc.StatusCode.CANCELLED
+        assert error_from_rpc(ended.value).reason == "WORK_CANCELLED"
 
         async def idle() -> bool:
             return (await here.load()).busy == 0
@@ -325,8 +328,9 @@ async def test_wrong_requests_never_reach_a_worker(tmp_path: Path) -> None:
     async with studio(tmp_path) as here:
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await here.film(clip_request("k", setting="moon"))
-    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
-    assert [path for path, _ in error_from_rpc(refused.value).field_violations] == ["shot.setting"]
+    error = error_from_rpc(refused.value)
+    assert (error.code, error.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_ARGUMENT")
+    assert [path for path, _ in error.field_violations] == ["shot.setting"]
 
 
 async def test_it_says_what_it_is(tmp_path: Path) -> None:

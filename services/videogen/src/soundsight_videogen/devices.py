@@ -15,6 +15,7 @@ def worker_devices(named: str, folder: Path = Path("/dev")) -> Sequence[str]:
 
     `named` is `auto` for one worker on each GPU of the machine, or one on the CPU where there is
     none; `cpu`; or numbers of CUDA devices with commas between, those of one group joined by `+`.
+    `cpu+cpu` is a group of two processes on the CPU, which shows how groups work, and no more.
     """
     if named == "auto":
         return found_devices(folder) or [CPU]

@@ -11,7 +11,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from soundsight_videogen.diffusion.settings import StudioSettings
 
-_DEVICES = re.compile(r"auto|cpu(,cpu)*|\d+(\+\d+)*(,\d+(\+\d+)*)*")
+_DEVICES = re.compile(r"auto|cpu([,+]cpu)*|\d+([,+]\d+)*")
 
 
 def default_slots() -> int:
@@ -61,7 +61,7 @@ class VideoGenSettings(BaseSettings):
     devices: str = Field(
         "auto",
         description="Where models run, one worker for each: `auto` (every GPU, or the CPU where"
-        " there is none), `cpu`, or CUDA devices such as `0,1`; `0+1` is one worker on two.",
+        " there is none), `cpu`, or CUDA devices such as `0,1`; `0+1` films each clip on both.",
     )
     memory_gib: float = Field(
         0.0,
@@ -163,6 +163,8 @@ class VideoGenSettings(BaseSettings):
     def _are_devices(cls, value: str) -> str:
         if not _DEVICES.fullmatch(value):
             raise ValueError("takes auto, cpu, or numbers such as 0,1 or 0+1,2+3")
+        if len({group.count("+") for group in value.split(",")}) > 1:
+            raise ValueError("takes groups of one size, such as 0+1,2+3")
         return value
 
     @field_validator("remote_url")

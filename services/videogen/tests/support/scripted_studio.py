@@ -21,6 +21,7 @@ from soundsight_kit.errors import Cancelled, DataLoss, FailedPrecondition
 from soundsight_kit.media.mezzanine import H264Writer
 from soundsight_videogen.backend import Pictures, total_frames
 from soundsight_videogen.diffusion.errors import OutOfMemory
+from soundsight_videogen.diffusion.group import Group
 from soundsight_videogen.diffusion.plans import MemoryPlan
 from soundsight_videogen.diffusion.settings import StudioSettings
 from soundsight_videogen.diffusion.studio import Footage, ResidentModel, Watcher
@@ -32,7 +33,7 @@ WEIGHT_BYTES = 1000
 class ScriptedStudio:
     """As `diffusion.studio.Studio`."""
 
-    def __init__(self, settings: StudioSettings) -> None:
+    def __init__(self, settings: StudioSettings, group: Group) -> None:
         self._script = Path(os.environ["SCRIPT"])
         self._resident: dict[str, float] = {}
 

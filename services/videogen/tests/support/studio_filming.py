@@ -15,7 +15,9 @@ from videogen_requests import clip_request
 
 from soundsight.videogen.v1.videogen_pb2 import GenerateClipRequest
 from soundsight_videogen.backend import Pictures
+from soundsight_videogen.diffusion.cards import read_card
 from soundsight_videogen.diffusion.plans import MemoryPlan
+from soundsight_videogen.diffusion.settings import StudioSettings
 from soundsight_videogen.diffusion.studio import Footage, Studio
 
 NIGHT = "a neon city at night in the rain"
@@ -114,6 +116,23 @@ def film(
         stopped=stopped,
     )
     return Take(footage, witness, path)
+
+
+def small_size(name: str) -> tuple[int, int]:
+    """The size at which a tiny model films in a moment."""
+    # The tiny VAE of LTX-2 makes a picture only twice as small as it is.
+    return (32, 32) if name == "ltx2" else (64, 64)
+
+
+def needed_pictures(model: Path, folder: Path) -> Pictures:
+    """The pictures that a model cannot do without."""
+    folder.mkdir(parents=True, exist_ok=True)
+    traits = read_card(str(model), StudioSettings()).traits
+    red, blue = (200, 40, 30), (20, 60, 200)
+    return Pictures(
+        start=colour_picture(folder / "start.png", red) if traits.needs_start else None,
+        end=colour_picture(folder / "end.png", blue) if traits.needs_end else None,
+    )
 
 
 def colour_picture(

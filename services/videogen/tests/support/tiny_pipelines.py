@@ -24,12 +24,32 @@ _WORDS = (
 
 
 def make_tiny(name: str, folder: Path) -> Path:
-    """Saves the pipeline `name`, one of TINY, to a folder."""
+    """Saves the pipeline `name`, one of TINY or VARIANTS, to a folder."""
     import torch
 
     torch.manual_seed(0)
-    TINY[name]().save_pretrained(folder)
+    {**TINY, **VARIANTS}[name]().save_pretrained(folder)
     return folder
+
+
+def make_gguf(model: Path, file: Path) -> Path:
+    """Saves a model's transformer as a GGUF file: what can be packed by the 32 in 8 bits."""
+    gguf, load_file = library("gguf"), library("safetensors.torch").load_file
+
+    (weights,) = (model / "transformer").glob("*.safetensors")
+    packed = gguf.GGMLQuantizationType.Q8_0
+    writer = gguf.GGUFWriter(str(file), "wan")
+    for name, tensor in load_file(weights).items():
+        numbers = tensor.numpy()
+        if name.startswith("blocks.") and numbers.ndim == 2 and numbers.shape[1] % 32 == 0:
+            writer.add_tensor(name, gguf.quants.quantize(numbers, packed), raw_dtype=packed)
+        else:
+            writer.add_tensor(name, numbers)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return file
 
 
 def _unigrams(vocabulary: int = 200) -> Any:
@@ -87,16 +107,17 @@ def _t5(kind: str = "T5") -> Any:
     return getattr(transformers, f"{kind}EncoderModel")(config).eval()
 
 
-def _wan_vae() -> Any:
+def _wan_vae(**more: Any) -> Any:
     diffusers = library("diffusers")
 
-    return diffusers.AutoencoderKLWan(
-        base_dim=3,
-        z_dim=16,
-        dim_mult=[1, 1, 1, 1],
-        num_res_blocks=1,
-        temperal_downsample=[False, True, True],
-    )
+    options: dict[str, Any] = {
+        "base_dim": 3,
+        "z_dim": 16,
+        "dim_mult": [1, 1, 1, 1],
+        "num_res_blocks": 1,
+        "temperal_downsample": [False, True, True],
+    }
+    return diffusers.AutoencoderKLWan(**{**options, **more})
 
 
 def _wan_network(channels: int = 16, kind: str = "WanTransformer3DModel", **more: Any) -> Any:
@@ -152,10 +173,33 @@ def _wan21() -> Any:
     return diffusers.WanPipeline(**_wan_parts())
 
 
+def _wan21_wide() -> Any:
+    # Its layers are wide enough for formats that pack weights by the 32.
+    network = _wan_network(attention_head_dim=64, ffn_dim=128)
+    diffusers = library("diffusers")
+
+    return diffusers.WanPipeline(**_wan_parts(transformer=network))
+
+
 def _wan22() -> Any:
     diffusers = library("diffusers")
 
     return diffusers.WanPipeline(**_wan_parts(transformer_2=_wan_network(), boundary_ratio=0.875))
+
+
+def _wan22_five() -> Any:
+    diffusers = library("diffusers")
+
+    # It makes pictures of patches of two by two pixels, and so a sixteenth of each side.
+    vae = _wan_vae(
+        decoder_base_dim=4,
+        is_residual=True,
+        patch_size=2,
+        in_channels=12,
+        out_channels=12,
+        scale_factor_spatial=16,
+    )
+    return diffusers.WanPipeline(**_wan_parts(vae=_louder(vae, 2.0), expand_timesteps=True))
 
 
 def _wan21_image(**network: Any) -> Any:
@@ -249,24 +293,25 @@ def _ltx() -> Any:
     )
 
 
-def _cogvideox() -> Any:
+def _cogvideox(kind: str = "CogVideoXPipeline", **more: Any) -> Any:
     diffusers = library("diffusers")
 
-    network = diffusers.CogVideoXTransformer3DModel(
-        num_attention_heads=4,
-        attention_head_dim=8,
-        in_channels=4,
-        out_channels=4,
-        time_embed_dim=2,
-        text_embed_dim=WIDTH,
-        num_layers=4,
-        sample_width=4,
-        sample_height=4,
-        sample_frames=9,
-        patch_size=2,
-        temporal_compression_ratio=4,
-        max_text_seq_length=16,
-    )
+    options: dict[str, Any] = {
+        "num_attention_heads": 4,
+        "attention_head_dim": 8,
+        "in_channels": 4,
+        "out_channels": 4,
+        "time_embed_dim": 2,
+        "text_embed_dim": WIDTH,
+        "num_layers": 4,
+        "sample_width": 4,
+        "sample_height": 4,
+        "sample_frames": 9,
+        "patch_size": 2,
+        "temporal_compression_ratio": 4,
+        "max_text_seq_length": 16,
+    }
+    network = diffusers.CogVideoXTransformer3DModel(**{**options, **more})
     vae = diffusers.AutoencoderKLCogVideoX(
         in_channels=3,
         out_channels=3,
@@ -278,13 +323,47 @@ def _cogvideox() -> Any:
         norm_num_groups=2,
         temporal_compression_ratio=4,
     )
-    return diffusers.CogVideoXPipeline(
+    return getattr(diffusers, kind)(
         tokenizer=_unigrams(),
         text_encoder=_t5(),
         vae=vae,
         transformer=network,
         scheduler=diffusers.CogVideoXDDIMScheduler(),
     )
+
+
+def _cogvideox_image(**more: Any) -> Any:
+    # The picture is given beside the noise, in as many channels.
+    return _cogvideox("CogVideoXImageToVideoPipeline", in_channels=8, **more)
+
+
+def _cogvideox10_image() -> Any:
+    # It has learned where tokens are in pictures of one size: 64 by 64 pixels.
+    return _cogvideox_image(
+        sample_width=8,
+        sample_height=8,
+        attention_head_dim=16,
+        use_rotary_positional_embeddings=True,
+        use_learned_positional_embeddings=True,
+    )
+
+
+_FIFTEEN: dict[str, Any] = {
+    "patch_size_t": 2,
+    "patch_bias": False,
+    "attention_head_dim": 16,
+    "sample_width": 8,
+    "sample_height": 8,
+    "use_rotary_positional_embeddings": True,
+}
+
+
+def _cogvideox15() -> Any:
+    return _cogvideox(**_FIFTEEN)
+
+
+def _cogvideox15_image() -> Any:
+    return _cogvideox_image(**_FIFTEEN, ofs_embed_dim=2)
 
 
 def _gemma() -> Any:
@@ -446,7 +525,7 @@ def _skyreels2() -> Any:
     return diffusers.SkyReelsV2DiffusionForcingPipeline(**parts)
 
 
-def _hunyuan15() -> Any:
+def _hunyuan15(image: bool = False) -> Any:
     diffusers = library("diffusers")
     from transformers import Qwen2_5_VLTextConfig, Qwen2_5_VLTextModel, T5Config, T5EncoderModel
 
@@ -484,7 +563,7 @@ def _hunyuan15() -> Any:
         image_embed_dim=16,
         rope_axes_dim=(2, 2, 4),
         target_size=16,
-        task_type="t2v",
+        task_type="i2v" if image else "t2v",
     )
     vae = diffusers.AutoencoderKLHunyuanVideo15(
         in_channels=3,
@@ -495,7 +574,12 @@ def _hunyuan15() -> Any:
         spatial_compression_ratio=16,
         temporal_compression_ratio=4,
     )
-    return diffusers.HunyuanVideo15Pipeline(
+    kind = diffusers.HunyuanVideo15Pipeline
+    eyes = {}
+    if image:
+        kind, eyes = diffusers.HunyuanVideo15ImageToVideoPipeline, _siglip()
+    return kind(
+        **eyes,
         text_encoder=text,
         tokenizer=_pairs(["<unk>", "<pad>", "<eos>"], eos_token="<eos>", chat_template=_CHAT),
         transformer=network,
@@ -507,11 +591,29 @@ def _hunyuan15() -> Any:
     )
 
 
+def _siglip() -> dict[str, Any]:
+    from transformers import SiglipImageProcessor, SiglipVisionConfig, SiglipVisionModel
+
+    config = SiglipVisionConfig(
+        hidden_size=16,
+        intermediate_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        image_size=28,
+        patch_size=14,
+    )
+    return {
+        "image_encoder": SiglipVisionModel(config).eval(),
+        "feature_extractor": SiglipImageProcessor(size={"height": 28, "width": 28}),
+    }
+
+
 _CHAT = "{% for message in messages %}{{ message['content'] }} {% endfor %}"
 
 TINY: dict[str, Callable[[], Any]] = {
     "wan21": _wan21,
     "wan22": _wan22,
+    "wan22-5b": _wan22_five,
     "wan21-image": _wan21_image,
     "wan21-ends": _wan21_ends,
     "wan22-image": _wan22_image,
@@ -519,6 +621,14 @@ TINY: dict[str, Callable[[], Any]] = {
     "ltx": _ltx,
     "ltx2": _ltx2,
     "cogvideox": _cogvideox,
+    "cogvideox-image": _cogvideox10_image,
+    "cogvideox15": _cogvideox15,
+    "cogvideox15-image": _cogvideox15_image,
     "hunyuan15": _hunyuan15,
+    "hunyuan15-image": lambda: _hunyuan15(image=True),
     "skyreels2": _skyreels2,
 }
+"""One of each kind that a family knows."""
+
+VARIANTS: dict[str, Callable[[], Any]] = {"wan21-wide": _wan21_wide}
+"""Further ones, for single features."""

@@ -29,6 +29,13 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Make:
     return made
 
 
+@pytest.fixture
+def cpu_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Worker processes run on the CPU, with one thread each."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("SOUNDSIGHT_VIDEOGEN_DIFFUSION_DEVICE", "cpu")
+
+
 @pytest.fixture(scope="session")
 def studio() -> Iterator[Studio]:
     """A studio on the CPU in which every model stays."""

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
-from studio_filming import colour_picture, film, tiny_request
+from studio_filming import colour_picture, film, small_size, tiny_request
+from tiny_pipelines import TINY
 
 from soundsight.videogen.v1 import videogen_pb2
 from soundsight_kit.errors import FailedPrecondition, InvalidArgument, SoundsightError
 from soundsight_videogen.backend import Pictures
+from soundsight_videogen.diffusion.cards import read_card
+from soundsight_videogen.diffusion.families.family import DRAFT, END, REFERENCES, Capability
+from soundsight_videogen.diffusion.settings import StudioSettings
 from soundsight_videogen.diffusion.studio import Studio
 
 pytestmark = [
@@ -24,16 +28,33 @@ pytestmark = [
 Make = Callable[[str], Path]
 
 
-@pytest.mark.parametrize("name", ["wan22-image", "wan-vace", "ltx", "ltx2", "skyreels2"])
+LAST = ("wan21-ends", "wan22-image", "wan-vace", "ltx", "ltx2", "skyreels2")
+REFERRING = ("wan-vace",)
+KEEPING = ("wan21", "ltx", "cogvideox")
+
+
+@pytest.mark.parametrize(
+    ("able", "tested"), [(END, LAST), (REFERENCES, REFERRING), (DRAFT, KEEPING)]
+)
+def test_what_is_declared_is_tested(able: Capability, tested: Sequence[str], tiny: Make) -> None:
+    """No model declares a picture that the tests below do not give it."""
+    declaring = {
+        name
+        for name in TINY
+        if able in read_card(str(tiny(name)), StudioSettings()).traits.capabilities
+    }
+    assert declaring == set(tested)
+
+
+@pytest.mark.parametrize("name", LAST)
 def test_the_last_picture_decides(name: str, studio: Studio, tiny: Make, tmp_path: Path) -> None:
     """Where a last picture is declared, another one gives another clip."""
-    size = (32, 32) if name == "ltx2" else (64, 64)
     start = colour_picture(tmp_path / "start.png", (200, 40, 30))
     clips = []
     for number, colour in enumerate([(0, 0, 255), (0, 255, 0)]):
         end = colour_picture(tmp_path / f"end{number}.png", colour)
         pictures = Pictures(start=start, end=end)
-        request = tiny_request(size=size)
+        request = tiny_request(size=small_size(name))
         clips.append(film(studio, tiny(name), request, tmp_path / str(number), pictures=pictures))
     assert clips[0].path.read_bytes() != clips[1].path.read_bytes()
 
@@ -53,7 +74,7 @@ def test_references_decide(studio: Studio, tiny: Make, tmp_path: Path) -> None:
     assert clips[0].path.read_bytes() != clips[1].path.read_bytes()
 
 
-@pytest.mark.parametrize("name", ["wan21", "ltx", "cogvideox"])
+@pytest.mark.parametrize("name", KEEPING)
 def test_a_final_begins_with_its_draft(
     name: str, studio: Studio, tiny: Make, tmp_path: Path
 ) -> None:

@@ -8,7 +8,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from studio_filming import NIGHT, SEA, Take, colour_picture, film, tiny_request
+from studio_filming import (
+    NIGHT,
+    SEA,
+    Take,
+    colour_picture,
+    film,
+    needed_pictures,
+    small_size,
+    tiny_request,
+)
+from tiny_pipelines import TINY
 
 from soundsight_videogen.backend import Pictures
 from soundsight_videogen.diffusion.cards import read_card
@@ -25,19 +35,7 @@ pytestmark = [
 
 Make = Callable[[str], Path]
 
-MODELS = (
-    "wan21",
-    "wan22",
-    "wan21-image",
-    "wan21-ends",
-    "wan22-image",
-    "wan-vace",
-    "ltx",
-    "ltx2",
-    "cogvideox",
-    "hunyuan15",
-    "skyreels2",
-)
+MODELS = tuple(TINY)
 MAX_PREVIEW_BYTES = 64 << 10
 
 
@@ -45,16 +43,8 @@ def take_of(
     studio: Studio, tiny: Make, name: str, folder: Path, prompt: str = NIGHT, seed: int = 7
 ) -> Take:
     """A clip by the model, with the pictures that it cannot do without."""
-    folder.mkdir(parents=True, exist_ok=True)
-    traits = read_card(str(tiny(name)), StudioSettings()).traits
-    red, blue = (200, 40, 30), (20, 60, 200)
-    pictures = Pictures(
-        start=colour_picture(folder / "start.png", red) if traits.needs_start else None,
-        end=colour_picture(folder / "end.png", blue) if traits.needs_end else None,
-    )
-    # The tiny VAE of LTX-2 makes a picture only twice as small as it is.
-    size = (32, 32) if name == "ltx2" else (64, 64)
-    request = tiny_request(prompt, size=size, seed=seed)
+    request = tiny_request(prompt, size=small_size(name), seed=seed)
+    pictures = needed_pictures(tiny(name), folder)
     return film(studio, tiny(name), request, folder, pictures=pictures)
 
 
@@ -93,6 +83,18 @@ def test_seed_and_prompt_decide(name: str, studio: Studio, tiny: Make, tmp_path:
     assert seed != first
 
 
+def test_learned_positions_have_one_size(tiny: Make, studio: Studio, tmp_path: Path) -> None:
+    """A model that films in one size declares it, films in it whatever size is asked for, and says
+    so in the clip's notes."""
+    card = read_card(str(tiny("cogvideox-image")), StudioSettings())
+    assert [(size.width, size.height) for size in card.profile.resolutions] == [(64, 64)]
+    pictures = Pictures(start=colour_picture(tmp_path / "start.png", (200, 40, 30)))
+    request = tiny_request(size=(96, 48))
+    take = film(studio, tiny("cogvideox-image"), request, tmp_path / "clip", pictures=pictures)
+    assert take.frames.shape == (13, 64, 96, 3)
+    assert "made at 64x64 rather than 96x48" in take.footage.notes
+
+
 @pytest.mark.parametrize("name", [name for name in MODELS if name not in ("wan21-ends",)])
 def test_takes_can_be_chained(name: str, studio: Studio, tiny: Make, tmp_path: Path) -> None:
     """Where a first picture is declared, the last picture of a take begins the next one, and
@@ -100,10 +102,9 @@ def test_takes_can_be_chained(name: str, studio: Studio, tiny: Make, tmp_path: P
     able = read_card(str(tiny(name)), StudioSettings()).traits.capabilities
     if START not in able:
         pytest.skip("takes no first picture")
-    size = (32, 32) if name == "ltx2" else (64, 64)
     before = take_of(studio, tiny, name, tmp_path / "before")
     other = colour_picture(tmp_path / "other.png", (10, 220, 40))
-    request = tiny_request(SEA, size=size)
+    request = tiny_request(SEA, size=small_size(name))
     clips = [
         film(studio, tiny(name), request, tmp_path / str(number), pictures=Pictures(start=start))
         for number, start in enumerate((before.path.with_name("last.png"), other))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from studio_filming import Take, film, tiny_request
+from tiny_pipelines import make_gguf
 
 from soundsight_kit.errors import FailedPrecondition
 from soundsight_videogen.diffusion.cards import read_card
@@ -167,6 +169,37 @@ def test_quantised_weights_shrink(kind: str, tiny: Make, tmp_path: Path) -> None
     take = with_settings(tiny("wan21"), tmp_path, quantisation=kind)
     assert len(take.frames) == 13
     assert any("MiB" in note for note in take.footage.notes)
+
+
+def test_four_bits_are_kept_packed(tiny: Make, tmp_path: Path) -> None:
+    """Weights in 4 bits lie in the class that packs them and take less than half of the memory;
+    the clip is whole."""
+    take = with_settings(tiny("wan21-wide"), tmp_path, quantisation="int4")
+    assert len(take.frames) == 13
+    (note,) = [note for note in take.footage.notes if note.startswith("quantisation: int4")]
+    assert "40 as Int4OpaqueTensor" in note
+    before, after = (float(size) for size in re.findall(r"([\d.]+) MiB", note))
+    assert after < 0.5 * before
+
+
+def test_a_gguf_file_stands_in_for_the_weights(tiny: Make, tmp_path: Path) -> None:
+    """With the transformer's own weights in 8 bits the clip is much as without, takes less memory
+    and says so; a file that is none, or another model's, is an error."""
+    model = tiny("wan21-wide")
+    file = make_gguf(model, tmp_path / "wan.gguf")
+    plain = with_settings(model, tmp_path / "plain").frames
+    take = with_settings(model, tmp_path / "packed", gguf=file)
+    (note,) = [note for note in take.footage.notes if note.startswith("gguf: ")]
+    assert "40 as Q8_0" in note
+    before, after = (float(size) for size in re.findall(r"([\d.]+) MiB", note))
+    assert after < 0.5 * before
+    assert np.abs(take.frames.astype(int) - plain).mean() < 4
+    broken = tmp_path / "broken.gguf"
+    broken.write_bytes(file.read_bytes()[:1000])
+    for wrong, other in ((broken, model), (file, tiny("wan21")), (tmp_path / "none.gguf", model)):
+        with pytest.raises(FailedPrecondition) as caught:
+            with_settings(other, tmp_path / "wrong", gguf=wrong)
+        assert caught.value.reason == "MODEL_NOT_LOADABLE"
 
 
 @pytest.mark.parametrize("plan", list(MemoryPlan))

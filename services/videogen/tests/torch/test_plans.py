@@ -10,11 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from soundsight_kit.errors import FailedPrecondition
+from soundsight_videogen.devices import worker_devices
+from soundsight_videogen.diffusion.families import families
+from soundsight_videogen.diffusion.features.choosing import speed_features
 from soundsight_videogen.diffusion.grid import FrameGrid, plan_timing
 from soundsight_videogen.diffusion.plans import MemoryPlan
 from soundsight_videogen.diffusion.previewing import LatentColours, preview_jpeg
 from soundsight_videogen.diffusion.retiming import retime
-from soundsight_videogen.diffusion.sizes import cover_crop, fit_size
+from soundsight_videogen.diffusion.settings import StudioSettings
+from soundsight_videogen.diffusion.sizes import cover_crop, fit_size, nearest_size
+from soundsight_videogen.settings import VideoGenSettings
 
 RATES = st.sampled_from([Fraction(12), Fraction(24), Fraction(25), Fraction(30000, 1001)])
 GRIDS = st.sampled_from([FrameGrid(4, 1, 5, 81), FrameGrid(8, 1, 9, 49), FrameGrid(1, 0, 1, 240)])
@@ -47,13 +52,55 @@ def test_enough_frames_are_filmed_on_the_grid(
     wanted=st.tuples(st.integers(16, 4000), st.integers(16, 4000)),
     multiple=st.sampled_from([8, 16, 32]),
     most=st.sampled_from([0, 832 * 480, 1280 * 720]),
+    parts=st.sampled_from([1, 2, 3, 4]),
 )
-def test_sizes_fit_the_model(wanted: tuple[int, int], multiple: int, most: int) -> None:
-    """A fitted size is whole multiples, within the bound, and near the shape asked for."""
-    width, height = fit_size(wanted, multiple=multiple, most_pixels=most)
-    assert width % multiple == height % multiple == 0
+def test_sizes_fit_the_model(wanted: tuple[int, int], multiple: int, most: int, parts: int) -> None:
+    """A fitted size is whole multiples, as many of them across as can be shared out equally, and
+    within the bound."""
+    width, height = fit_size(wanted, multiple=multiple, most_pixels=most, parts=parts)
+    assert width % (multiple * parts) == height % multiple == 0
     assert min(width, height) >= multiple
     assert not most or width * height <= most
+
+
+def test_the_nearest_size_is_the_nearest_shape() -> None:
+    """Of some sizes the one of the nearest shape is taken, however large, and the first of two."""
+    sizes = [(832, 480), (480, 832), (1664, 960)]
+    assert nearest_size((1920, 1080), sizes) == (832, 480)
+    assert nearest_size((90, 160), sizes) == (480, 832)
+
+
+def test_a_group_takes_no_cache_that_each_decides_by_itself() -> None:
+    """What one process would skip and another not is refused before anything is loaded."""
+    (wan,) = [family for family in families() if family.name == "wan"]
+    settings = StudioSettings(cache="first_block")
+    assert speed_features(settings, wan, 6)
+    with pytest.raises(FailedPrecondition) as caught:
+        speed_features(settings, wan, 6, ranks=2)
+    assert caught.value.reason == "CACHE_NOT_SUPPORTED"
+    assert speed_features(StudioSettings(cache="taylorseer"), wan, 6, ranks=2)
+
+
+@pytest.mark.parametrize(
+    ("named", "workers"),
+    [
+        ("cpu", ["cpu"]),
+        ("cpu+cpu", ["cpu,cpu"]),
+        ("0,1", ["0", "1"]),
+        ("0+1,2+3", ["0,1", "2,3"]),
+    ],
+)
+def test_devices_are_named(named: str, workers: list[str]) -> None:
+    """Commas part workers, and a plus joins the devices of one."""
+    assert VideoGenSettings(devices=named).devices == named
+    assert list(worker_devices(named)) == workers
+
+
+@pytest.mark.parametrize("named", ["", "gpu", "0+", "0,1+2", "cpu+0", "cpu,0"])
+def test_devices_that_cannot_be_are_refused(named: str) -> None:
+    """Neither are other words, nor groups of several sizes."""
+    with pytest.raises(ValueError, match="takes"):
+        VideoGenSettings(devices=named)
 
 
 @given(

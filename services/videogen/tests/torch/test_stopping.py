@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from studio_filming import Witness, film, tiny_request
+from studio_filming import Witness, film, needed_pictures, small_size, tiny_request
 
 from soundsight_kit.errors import Cancelled
 from soundsight_videogen.diffusion.settings import StudioSettings
@@ -20,7 +20,19 @@ pytestmark = [
 ]
 
 Make = Callable[[str], Path]
-MODELS = ("wan21", "wan22", "ltx", "cogvideox", "hunyuan15", "skyreels2")
+MODELS = (
+    "wan21",
+    "wan22",
+    "wan22-5b",
+    "wan22-image",
+    "wan-vace",
+    "ltx",
+    "ltx2",
+    "cogvideox",
+    "cogvideox15",
+    "hunyuan15",
+    "skyreels2",
+)
 
 
 @pytest.mark.parametrize("phase", ["encode", "denoise", "decode", "write"])
@@ -35,15 +47,16 @@ def test_it_stops_in_every_phase(
         film(
             studio,
             tiny(name),
-            tiny_request(steps=4),
-            tmp_path,
+            tiny_request(steps=4, size=small_size(name)),
+            tmp_path / "clip",
+            pictures=needed_pictures(tiny(name), tmp_path),
             witness=witness,
             stopped=lambda: phase in witness.phases,
         )
     assert witness.phases[-1] == phase
     if phase == "denoise":
         assert len(witness.steps) <= 1
-    assert list(tmp_path.iterdir()) == []
+    assert list((tmp_path / "clip").iterdir()) == []
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -54,8 +67,9 @@ def test_it_stops_within_a_step(name: str, studio: Studio, tiny: Make, tmp_path:
         film(
             studio,
             tiny(name),
-            tiny_request(steps=6),
-            tmp_path,
+            tiny_request(steps=6, size=small_size(name)),
+            tmp_path / "clip",
+            pictures=needed_pictures(tiny(name), tmp_path),
             witness=witness,
             stopped=lambda: len(witness.steps) >= 3,
         )

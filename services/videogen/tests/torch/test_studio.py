@@ -14,6 +14,7 @@ from studio_filming import SEA, film, tiny_request
 from soundsight_kit.errors import FailedPrecondition, SoundsightError
 from soundsight_videogen.diffusion.cards import read_card
 from soundsight_videogen.diffusion.errors import OutOfMemory
+from soundsight_videogen.diffusion.libraries import library
 from soundsight_videogen.diffusion.plans import MemoryPlan
 from soundsight_videogen.diffusion.settings import StudioSettings
 from soundsight_videogen.diffusion.studio import Studio
@@ -114,6 +115,22 @@ def test_models_that_cannot_be(tiny: Make, tmp_path: Path) -> None:
     bare = copy("bare")
     shutil.rmtree(bare / "text_encoder")
     assert reason(bare) == "MODEL_NOT_LOADABLE"
+
+
+def test_pictures_that_are_no_numbers_are_an_error(tiny: Make, tmp_path: Path) -> None:
+    """A model that computes no numbers gives no black clip but says so, and leaves no file."""
+    save_file, load_file = (
+        getattr(library("safetensors.torch"), name) for name in ("save_file", "load_file")
+    )
+    broken = Path(shutil.copytree(tiny("wan21"), tmp_path / "broken"))
+    (file,) = (broken / "vae").glob("*.safetensors")
+    weights = load_file(file)
+    weights["decoder.conv_out.bias"].fill_(float("nan"))
+    save_file(weights, file, metadata={"format": "pt"})
+    with pytest.raises(FailedPrecondition) as caught:
+        film(Studio(StudioSettings(device="cpu")), broken, tiny_request(), tmp_path / "out")
+    assert caught.value.reason == "NOT_A_NUMBER"
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_a_clip_beyond_the_model_is_refused(studio: Studio, tiny: Make, tmp_path: Path) -> None:

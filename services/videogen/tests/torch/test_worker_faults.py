@@ -5,49 +5,21 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import grpc
 import pytest
-from videogen_requests import clip_request
+from model_workers import SETTINGS, model_renderer, model_request
 from videogen_serving import Serving, serving
 
 from soundsight.videogen.v1.videogen_pb2 import GenerateClipRequest
 from soundsight_kit.errors import DataLoss, FailedPrecondition, InvalidArgument, error_from_rpc
-from soundsight_videogen.diffusion.renderer import DiffusionRenderer, Hands, film_models
-from soundsight_videogen.diffusion.settings import StudioSettings
-from soundsight_videogen.supervising.process import Patience
+from soundsight_videogen.diffusion.renderer import DiffusionRenderer, film_models
 
-pytestmark = pytest.mark.torch
+pytestmark = [pytest.mark.torch, pytest.mark.usefixtures("cpu_workers")]
 
-SETTINGS = StudioSettings(device="cpu")
-PATIENT = Patience(start_s=120.0, stop_s=60.0, silence_s=170.0)
 Make = Callable[[str], Path]
-
-
-@pytest.fixture(autouse=True)
-def one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Workers inherit it."""
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    monkeypatch.setenv("SOUNDSIGHT_VIDEOGEN_DIFFUSION_DEVICE", "cpu")
-    yield
-
-
-def renderer(folder: Path) -> DiffusionRenderer:
-    """One worker with a model on the CPU."""
-    return DiffusionRenderer(
-        film_models([str(folder)], SETTINGS), ["cpu"], SETTINGS, Hands(patience=PATIENT)
-    )
-
-
-def request(key: str, steps: int = 2) -> GenerateClipRequest:
-    """A clip that a tiny model films in a moment."""
-    asked = clip_request(key, shot_frames=8, handles=(2, 2), size=(64, 64), internal=(32, 32))
-    asked.steps = steps
-    asked.shot.prompt = "a lighthouse in the fog"
-    asked.preview_interval.FromMilliseconds(0)
-    return asked
 
 
 async def kill_in(here: Serving, asked: GenerateClipRequest, stage: str) -> list[str]:
@@ -67,9 +39,9 @@ async def kill_in(here: Serving, asked: GenerateClipRequest, stage: str) -> list
 
 async def test_a_killed_worker_costs_a_try_and_nothing_else(tmp_path: Path, tiny: Make) -> None:
     """Killed while it loads, denoises, decodes or writes, its clip is filmed by the next one."""
-    async with serving(tmp_path, renderer(tiny("wan21"))) as here:
+    async with serving(tmp_path, model_renderer(tiny("wan21"))) as here:
         for number, stage in enumerate(("load", "film", "decode", "write")):
-            notes = await kill_in(here, request(f"killed-{number}"), stage)
+            notes = await kill_in(here, model_request(f"killed-{number}"), stage)
             assert notes[-1].startswith("1 workers were lost")
             assert isinstance(here.backend, DiffusionRenderer)
             await here.audit(sorted(here.backend.worker_pids))
@@ -77,8 +49,8 @@ async def test_a_killed_worker_costs_a_try_and_nothing_else(tmp_path: Path, tiny
 
 async def test_a_clip_says_what_made_it(tmp_path: Path, tiny: Make) -> None:
     """Model, revision, licence, seed and settings are on record, and its load tells the model."""
-    async with serving(tmp_path, renderer(tiny("wan21"))) as here:
-        clip = await here.clip(request("recorded"))
+    async with serving(tmp_path, model_renderer(tiny("wan21"))) as here:
+        clip = await here.clip(model_request("recorded"))
         (worker,) = (await here.load()).workers
     made = clip.provenance
     assert made.model_id == "wan21"
@@ -97,14 +69,14 @@ async def test_models_that_break_are_named(tmp_path: Path, tiny: Make) -> None:
     later, and too many frames, end the clip with a status of their own."""
     broken = tmp_path / "broken"
     shutil.copytree(tiny("wan21"), broken)
-    async with serving(tmp_path, renderer(broken)) as here:
-        too_long = request("too-long")
+    async with serving(tmp_path, model_renderer(broken)) as here:
+        too_long = model_request("too-long")
         too_long.shot_frames = 500
         assert isinstance(await here.refused(too_long), InvalidArgument)
         weights = next((broken / "transformer").glob("*.safetensors"))
         weights.write_bytes(weights.read_bytes()[:-100])
         with pytest.raises(grpc.aio.AioRpcError) as failed:
-            await here.events(request("damaged"))
+            await here.events(model_request("damaged"))
         error = error_from_rpc(failed.value)
         assert (error.code, error.reason) == (grpc.StatusCode.DATA_LOSS, "MODEL_CORRUPT")
         assert isinstance(here.backend, DiffusionRenderer)

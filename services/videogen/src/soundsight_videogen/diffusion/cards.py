@@ -91,6 +91,8 @@ class ModelCard:
             consumed_inputs=sorted(consumed),
             standard_internal_resolution=Resolution(width=width, height=height),
         )
+        for size in traits.sizes:
+            profile.resolutions.add(width=size[0], height=size[1])
         if traits.native_fps:
             profile.native_frame_rate.CopyFrom(FrameRate(num=traits.native_fps, den=1))
         return profile

@@ -111,7 +111,8 @@ class DiffusionRenderer(Backend):
 
     Args:
         models: what it films with; the first unless a request names another.
-        devices: one worker for each: CUDA devices (`0`, or `0,1` for a group), or `cpu`.
+        devices: one worker for each: CUDA devices (`0`), or `cpu`; or groups of them, all of one
+            size, that film each clip together (`0,1`).
         settings: the studio's.
         hands: how workers are started and waited for.
     """
@@ -127,6 +128,7 @@ class DiffusionRenderer(Backend):
         self._ids = {each.name: each.model.id for each in models}
         self._settings = settings
         self._hands = hands
+        self._ranks = len(devices[0].split(","))
         self._seats = Seats([Seat(_label(one), _launch(one, hands), hands.patience)
                              for one in devices])  # fmt: skip
         self._residency = {seat: Residency(hands.memory_bytes) for seat in self._seats.all}
@@ -279,7 +281,9 @@ class DiffusionRenderer(Backend):
     def _what_decides_pictures(self) -> str:
         settings = self._settings.model_dump_json(exclude=set(_NO_PART_OF_PICTURES))
         models = " ".join(f"{m.model.id}@{m.model.revision}" for m in self._models.values())
-        return f"{models} {settings} {' '.join(map(_version, LIBRARIES))}"
+        # Pictures of a group may be of another size, so that each gets its part.
+        together = f" together {self._ranks}" if self._ranks > 1 else ""
+        return f"{models} {settings} {' '.join(map(_version, LIBRARIES))}{together}"
 
 
 class _Stopwatch:
@@ -307,10 +311,12 @@ class _Stopwatch:
 
 
 def _launch(device: str, hands: Hands) -> Launch:
-    visible = "" if device == "cpu" else device
+    members = device.split(",")
+    visible = "" if "cpu" in members else device
+    together = ("--ranks", str(len(members))) if len(members) > 1 else ()
     return Launch(
         "soundsight_videogen.diffusion.worker",
-        arguments=("--studio", hands.studio) if hands.studio else (),
+        arguments=(*(("--studio", hands.studio) if hands.studio else ()), *together),
         inherits=_INHERITS,
         environment={**(hands.environment or {}), "CUDA_VISIBLE_DEVICES": visible},
         lacking="NO_TORCH",
@@ -318,7 +324,7 @@ def _launch(device: str, hands: Hands) -> Launch:
 
 
 def _label(device: str) -> str:
-    return device if device == "cpu" else f"cuda:{device}"
+    return device if device.startswith("cpu") else f"cuda:{device}"
 
 
 def _paths(pictures: Pictures) -> dict[str, Any]:

@@ -92,9 +92,6 @@ class StudioSettings(BaseSettings):
         le=16,
         description="Models that stay loaded at a time; the least recently used goes.",
     )
-    context_parallel: int = Field(
-        1, ge=1, le=8, description="GPUs that film one clip together; not yet tried on several."
-    )
     trust_remote_code: bool = Field(
         False, description="Whether code that comes with a model is run. It may do anything."
     )

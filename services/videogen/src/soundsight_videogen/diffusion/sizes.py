@@ -3,30 +3,37 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 Size = tuple[int, int]
 """Width and height, in pixels."""
 
 
-def fit_size(wanted: Size, *, multiple: int, most_pixels: int) -> Size:
+def fit_size(wanted: Size, *, multiple: int, most_pixels: int, parts: int = 1) -> Size:
     """The size nearest to `wanted`, in shape before area, that is whole multiples and not larger
-    than `most_pixels` (0: no bound)."""
+    than `most_pixels` (0: no bound), and whose width can be cut into so many such parts."""
     width, height = wanted
+    multiples = multiple * parts, multiple
     scale = 1.0
     if most_pixels and width * height > most_pixels:
         scale = math.sqrt(most_pixels / (width * height))
 
-    def side(pixels: int) -> int:
-        return max(1, round(pixels * scale / multiple)) * multiple
+    sides = [max(1, round(side * scale / m)) * m for side, m in zip(wanted, multiples, strict=True)]
+    while most_pixels and sides[0] * sides[1] > most_pixels and sides != list(multiples):
+        # Rounding up went beyond the bound: the longer side that can gives way.
+        longer = max((0, 1), key=lambda i: (sides[i] > multiples[i], sides[i]))
+        sides[longer] -= multiples[longer]
+    return sides[0], sides[1]
 
-    fitted = side(width), side(height)
-    while most_pixels and fitted[0] * fitted[1] > most_pixels and max(fitted) > multiple:
-        # Rounding up went beyond the bound: the longer side gives way.
-        longer = 0 if fitted[0] >= fitted[1] else 1
-        sides = list(fitted)
-        sides[longer] -= multiple
-        fitted = sides[0], sides[1]
-    return fitted
+
+def nearest_size(wanted: Size, sizes: Sequence[Size]) -> Size:
+    """The one of some sizes whose shape is nearest to that of `wanted`, the first of equals."""
+
+    def distance(size: Size) -> float:
+        ratio = size[0] * wanted[1] / (size[1] * wanted[0])
+        return max(ratio, 1 / ratio)
+
+    return min(sizes, key=distance)
 
 
 def cover_crop(picture: Size, target: Size) -> tuple[int, int, int, int]:

@@ -157,11 +157,14 @@ class Stage:
         self.shoot(take, _Nobody(), stopped)
         self.colours = LatentColours()
 
-    def warm_up_take(self, take: Take, steps: int) -> Take:
-        """The smallest take like this one."""
+    def warm_up_take(self, take: Take, steps: int, ranks: int = 1) -> Take:
+        """The smallest take like this one, for so many processes together."""
         traits = self.card.traits
-        side = traits.size_multiple * max(1, 128 // traits.size_multiple)
-        small = (min(side, take.size[0]), min(side, take.size[1]))
+        side = _whole(128, traits.size_multiple)
+        wide = _whole(128, traits.size_multiple * ranks)
+        small = (min(wide, take.size[0]), min(side, take.size[1]))
+        if traits.sizes:
+            small = take.size
         fewer = replace(take, steps=steps, frames=min(take.frames, traits.grid.smallest))
         stills = take.stills
         return replace(
@@ -283,6 +286,11 @@ def _stops_decoding(vae: Any, stopped: Callable[[], bool]) -> Iterator[None]:
     finally:
         for handle in handles:
             handle.remove()
+
+
+def _whole(pixels: int, multiple: int) -> int:
+    """At most so many pixels, or one multiple."""
+    return multiple * max(1, pixels // multiple)
 
 
 def _check(stopped: Callable[[], bool]) -> None:

@@ -23,7 +23,8 @@ from soundsight_videogen.diffusion.embeddings import EmbeddingCache
 from soundsight_videogen.diffusion.errors import OutOfMemory
 from soundsight_videogen.diffusion.families.family import Take
 from soundsight_videogen.diffusion.grid import Timing
-from soundsight_videogen.diffusion.libraries import torch
+from soundsight_videogen.diffusion.group import ALONE, Group
+from soundsight_videogen.diffusion.libraries import pick_device, torch
 from soundsight_videogen.diffusion.loading import memory_errors
 from soundsight_videogen.diffusion.plans import MemoryPlan
 from soundsight_videogen.diffusion.settings import StudioSettings
@@ -72,13 +73,18 @@ class Studio:
     """Films with the models named to it, one clip at a time.
 
     Models stay loaded, as many as the settings say, the least recently used going first. Under
-    another memory plan a model is loaded anew.
+    another memory plan a model is loaded anew. In a `group` of processes each has a studio, and
+    every studio is given the same films; the leader's alone writes them.
     """
 
     def __init__(
-        self, settings: StudioSettings, clock: Callable[[], float] = time.monotonic
+        self,
+        settings: StudioSettings,
+        group: Group = ALONE,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
+        self._group = group
         self._clock = clock
         self._stages: OrderedDict[str, tuple[MemoryPlan, Stage]] = OrderedDict()
         self._texts = EmbeddingCache(settings.embedding_cache)
@@ -104,16 +110,20 @@ class Studio:
         phases = _Phases(watcher, self._clock)
         phases.phase("load")
         card = read_card(model, self._settings)
-        plan = plan_take(request, card.traits, self._settings, _given(pictures))
+        plan = plan_take(
+            request, card.traits, self._settings, _given(pictures), ranks=self._group.size
+        )
         take = replace(plan.take, stills=load_stills(pictures, plan.take, plan.timing))
+        agreed = self._group.agreed(stopped)
         try:
             with memory_errors(memory_plan):
-                stage = self._stage(card, memory_plan, take, stopped)
+                device = self._group.join(pick_device(self._settings.device))
+                stage = self._stage(card, memory_plan, take, device, agreed)
                 follower = _InClipFrames(phases, plan.timing)
                 frames = stage.shoot(
                     take,
                     follower,
-                    stopped,
+                    agreed,
                     preview_every_s=_preview_every_s(request),
                     clock=self._clock,
                 )
@@ -121,14 +131,15 @@ class Studio:
             self.release(model)
             raise
         phases.phase("write")
-        write_clip(
-            frames,
-            request,
-            plan.timing,
-            destination,
-            method=self._settings.retime,
-            stopped=stopped,
-        )
+        if self._group.leads:
+            write_clip(
+                frames,
+                request,
+                plan.timing,
+                destination,
+                method=self._settings.retime,
+                stopped=stopped,
+            )
         stage.last_used_s = self._clock()
         notes = (*plan.notes, *(f"{name}: {what}" for name, what in stage.evidence.items()))
         return Footage(len(frames), notes, phases.seconds())
@@ -149,7 +160,12 @@ class Studio:
             torch().cuda.empty_cache()
 
     def _stage(
-        self, card: ModelCard, plan: MemoryPlan, take: Take, stopped: Callable[[], bool]
+        self,
+        card: ModelCard,
+        plan: MemoryPlan,
+        take: Take,
+        device: str,
+        stopped: Callable[[], bool],
     ) -> Stage:
         """The model's stage under a plan: the one that is there, or a new one."""
         model = card.folder.name
@@ -161,7 +177,9 @@ class Studio:
             self.release(model)
         while len(self._stages) >= self._settings.resident_models:
             self.release(next(iter(self._stages)))
-        stage = build_stage(card, self._settings, plan, take, self._texts, stopped)
+        stage = build_stage(
+            card, self._settings, plan, take, self._texts, stopped, device, self._group.size
+        )
         self._stages[model] = (plan, stage)
         return stage
 

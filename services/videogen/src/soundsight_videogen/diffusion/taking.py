@@ -19,7 +19,7 @@ from soundsight_videogen.diffusion.families.family import (
 )
 from soundsight_videogen.diffusion.grid import Timing, plan_timing
 from soundsight_videogen.diffusion.settings import StudioSettings
-from soundsight_videogen.diffusion.sizes import fit_size
+from soundsight_videogen.diffusion.sizes import fit_size, nearest_size
 
 UNGUIDED = 1.0
 KEEP_OF_DRAFT = 0.4
@@ -47,9 +47,14 @@ class Plan:
 
 
 def plan_take(
-    request: GenerateClipRequest, traits: Traits, settings: StudioSettings, given: Given
+    request: GenerateClipRequest,
+    traits: Traits,
+    settings: StudioSettings,
+    given: Given,
+    *,
+    ranks: int = 1,
 ) -> Plan:
-    """Plans a valid request.
+    """Plans a valid request, to be filmed by `ranks` processes together.
 
     Raises FailedPrecondition for clips beyond the model, InvalidArgument for pictures that it
     needs and lacks or cannot use.
@@ -59,7 +64,12 @@ def plan_take(
     native = Fraction(traits.native_fps) if traits.native_fps else None
     timing = plan_timing(total_frames(request), rate, traits.grid, native)
     wanted = request.internal_resolution.width, request.internal_resolution.height
-    size = fit_size(wanted, multiple=traits.size_multiple, most_pixels=traits.most_pixels)
+    if traits.sizes:
+        size = nearest_size(wanted, traits.sizes)
+    else:
+        size = fit_size(
+            wanted, multiple=traits.size_multiple, most_pixels=traits.most_pixels, parts=ranks
+        )
     notes = list(timing.notes())
     if size != wanted:
         notes.append(f"made at {size[0]}x{size[1]} rather than {wanted[0]}x{wanted[1]}")

@@ -54,6 +54,11 @@ class Course:
     swaps_now: bool
     end_s: float
 
+    @property
+    def rank(self) -> tuple[int, bool, float]:
+        """What makes it better than another, the least being the best."""
+        return self.swaps, self.swaps_now, self.end_s
+
 
 def next_move(benches: Sequence[Bench], waiting: Mapping[str, Sequence[float]]) -> Move:
     """The next move.
@@ -69,13 +74,26 @@ def next_move(benches: Sequence[Bench], waiting: Mapping[str, Sequence[float]]) 
     clips = sum(len(costs) for costs in waiting.values())
     if clips > SEARCHED_CLIPS or len(waiting) > SEARCHED_MODELS:
         return _share_move(benches, free, waiting)
-    considered = _soonest(benches, clips)
-    courses = [
-        follow(considered, waiting, allocation, stay)
-        for allocation in _allocations(sorted(waiting), len(considered))
-        for stay in range(clips)
-    ]
-    return min(courses, key=lambda course: (course.swaps, course.swaps_now, course.end_s)).first
+    return _best_course(_soonest(benches, clips), waiting, clips).first
+
+
+def _best_course(
+    benches: Sequence[Bench], waiting: Mapping[str, Sequence[float]], clips: int
+) -> Course:
+    """The course that swaps least and ends first; those that swap more are not followed to their
+    end, which saves most of the work."""
+    fair = shares({model: sum(costs) for model, costs in waiting.items()}, len(benches))
+    likely = follow(benches, waiting, fair, fair, clips - 1)
+    assert likely is not None
+    most_swaps = likely.swaps
+    chosen: Course | None = None
+    for allocation in _allocations(sorted(waiting), len(benches)):
+        for stay in range(clips):
+            course = follow(benches, waiting, allocation, fair, stay, most_swaps)
+            if course is not None and (chosen is None or course.rank < chosen.rank):
+                chosen, most_swaps = course, course.swaps
+    assert chosen is not None
+    return chosen
 
 
 def _soonest(benches: Sequence[Bench], clips: int) -> list[Bench]:
@@ -108,17 +126,19 @@ def follow(
     benches: Sequence[Bench],
     waiting: Mapping[str, Sequence[float]],
     allocation: Mapping[str, int],
-    stay: int = 0,
-) -> Course:
+    fair: Mapping[str, int],
+    stay: int,
+    most_swaps: int | None = None,
+) -> Course | None:
     """Follows an allocation until nothing waits: a seat stays with its model unless that has more
     seats than allocated and another one fewer; who has nothing left goes where most is left. Until
-    `stay` clips have begun no seat leaves its model, and empty ones share the work."""
+    `stay` clips have begun no seat leaves its model, and empty ones share the work, by `fair`. None
+    when there are more swaps than `most_swaps`."""
     left = {model: list(reversed(costs)) for model, costs in waiting.items()}
     seats = [(max(0.0, bench.free_in_s), bench.number, bench.model) for bench in benches]
     held = Counter(bench.model for bench in benches)
     allowed = {bench.number: bench.may_leave for bench in benches}
     nobody = dict.fromkeys(allowed, False)
-    fair = shares({model: sum(costs) for model, costs in waiting.items()}, len(benches))
     first: Move | None = None
     swaps, swaps_now, end_s = 0, False, 0.0
     for begun in range(sum(map(len, waiting.values()))):
@@ -133,6 +153,8 @@ def follow(
             first, swaps_now = Move(number, model), seat[2] != model
         if seat[2] != model:
             swaps += 1
+            if most_swaps is not None and swaps > most_swaps:
+                return None
             held[seat[2]] -= 1
             held[model] += 1
         cost_s = left[model].pop()

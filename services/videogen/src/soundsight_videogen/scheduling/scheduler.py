@@ -172,9 +172,10 @@ class Scheduler:
 
     def take(self) -> Ticket | None:
         """The clip that starts now; None when no seat is free or no clip may start."""
-        free = [number for number, seat in enumerate(self._seats) if seat.ticket is None]
+        if len(self._seat_of) == len(self._seats):
+            return None
         clips = [clip for clip in self._waiting.values() if clip.ticket.key not in self._seat_of]
-        if not free or not clips:
+        if not clips:
             return None
         clip, number = self._choose(clips)
         self._start(clip, number)
@@ -221,10 +222,12 @@ class Scheduler:
         places = self._queue_limit
         if len(self._waiting) >= places:
             return False
+        if priority > 0:
+            return True
         alike = sum(ticket.priority <= min(max(priority, -1), 0) for ticket in self._waiting)
         if priority < 0:
             return alike < (places + 1) // 2
-        return priority > 0 or alike < places - places // 4
+        return alike < places - places // 4
 
     def _choose(self, clips: Sequence[_Clip]) -> tuple[_Clip, int]:
         now = self._clock()

@@ -8,7 +8,8 @@ A worker reads orders from stdin and writes events to stdout, one JSON object pe
             {"filmed": ...}    {"stopped": true}
             {"error": base64 of a google.rpc.Status}    {"failed": message}
 
-The last four end an order. When stdin ends, the process that wanted the pictures is gone, and the
+The last four end an order; `"last": true` in one of them says that the worker is of no more use,
+and its server ends it. When stdin ends, the process that wanted the pictures is gone, and the
 worker ends too.
 """
 
@@ -40,11 +41,13 @@ class Line:
     def __init__(self) -> None:
         self._out: IO[str] = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+        self._turn = threading.Lock()
 
     def tell(self, **event: Any) -> None:
         """Sends one event. Raises BrokenPipeError when nobody listens any more."""
-        self._out.write(json.dumps(event) + "\n")
-        self._out.flush()
+        with self._turn:
+            self._out.write(json.dumps(event) + "\n")
+            self._out.flush()
 
     def phase(self, name: str) -> None:
         """A phase of the work begins."""
@@ -88,16 +91,23 @@ class Orders:
         os._exit(0)
 
 
-def work_on(line: Line, orders: Orders, film: Callable[[Order], dict[str, Any]]) -> None:
-    """Films order after order and tells how each ended, until the server is gone."""
+def work_on(
+    line: Line, orders: Orders, film: Callable[[Order], dict[str, Any]], *, frail: bool = False
+) -> None:
+    """Films order after order and tells how each ended, until the server is gone.
+
+    A frail worker does not outlive an error: what it tells of one is its last word.
+    """
     while True:
         order = orders.next()
         try:
-            ended = {"filmed": film(order)}
+            ended: dict[str, Any] = {"filmed": film(order)}
         except BrokenPipeError:
             return
         except Exception as error:  # whatever it was, the server must hear of it
             ended = _why(error)
+            if frail and "stopped" not in ended:
+                ended["last"] = True
         try:
             line.tell(**ended)
         except BrokenPipeError:

@@ -250,6 +250,8 @@ class Worker:
         if not line.endswith(b"\n"):
             raise await self._death()
         event: dict[str, Any] = json.loads(line)
+        if event.get("last"):
+            await self.end()
         return event
 
     async def _death(self) -> Unavailable:

@@ -67,6 +67,8 @@ class Traits:
     needs_start: bool = False
     needs_end: bool = False
     text_tokens: int = 512
+    sizes: tuple[Size, ...] = ()
+    """The only sizes that it can make; none when it can make any that its multiple allows."""
 
 
 @dataclass(frozen=True, slots=True)

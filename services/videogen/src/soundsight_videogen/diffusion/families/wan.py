@@ -58,7 +58,7 @@ class Wan(Family):
             capabilities=frozenset(able),
             licence="Apache-2.0",
             flow_shift=3.0 if small and not five else 5.0,
-            memory_gib=24.0 if five else 20.0 if small else 80.0,
+            memory_gib=32.0 if five else 20.0 if small else 80.0,
         )
 
     def pipeline_class(self, model: ModelFolder, stills: Stills) -> str:
