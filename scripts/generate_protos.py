@@ -1,8 +1,11 @@
 """Generates the Python code of the contracts: protos/soundsight/ -> protos/src/soundsight/.
 
+Contracts of others that a part serves lie in a module of their own, protos/external/: their code is
+generated beside ours, and that is all that happens to them.
+
     generate_protos.py             writes what has changed (`make protos`)
     generate_protos.py --check     writes nothing; exits 1 and names the files that are stale
-    generate_protos.py --release   records the contracts as released, in protos/released.binpb:
+    generate_protos.py --release   records our contracts as released, in protos/released.binpb:
                                    `make lint` refuses changes that would break callers of these
 
 Generated code must never be newer than the runtime it meets, so protoc comes from the grpcio-tools
@@ -21,44 +24,47 @@ from pathlib import Path
 from grpc_tools import protoc
 
 PROTOS = Path(__file__).resolve().parent.parent / "protos"
-SOURCES = PROTOS / "soundsight"
+EXTERNAL = PROTOS / "external"
 GENERATED = PROTOS / "src" / "soundsight"
 RELEASED = PROTOS / "released.binpb"
 PATTERNS = ("*_pb2.py", "*_pb2.pyi", "*_pb2_grpc.py", "*_pb2_grpc.pyi")
 
 
-def run_protoc(*arguments: str) -> None:
-    """Compiles every contract with the given outputs; exits with protoc's own message on errors."""
+def run_protoc(module: Path, *arguments: str) -> None:
+    """Compiles the contracts of a module, PROTOS or EXTERNAL, with the given outputs; exits with
+    protoc's own message on errors."""
     scripts = Path(sysconfig.get_path("scripts"))
     command = [
         "protoc",
-        f"-I{PROTOS}",
+        f"-I{module}",
         f"-I{sysconfig.get_path('purelib')}",
         f"-I{Path(protoc.__file__).parent / '_proto'}",
         f"--plugin=protoc-gen-mypy={scripts / 'protoc-gen-mypy'}",
         f"--plugin=protoc-gen-mypy_grpc={scripts / 'protoc-gen-mypy_grpc'}",
         *arguments,
-        *(str(path.relative_to(PROTOS)) for path in sorted(SOURCES.rglob("*.proto"))),
+        *(str(path.relative_to(module)) for path in sorted(module.glob("soundsight/**/*.proto"))),
     ]
     if protoc.main(command) != 0:
         sys.exit("protoc failed: see its messages above.")
 
 
 def write_image(destination: Path, *, source_info: bool) -> None:
-    """Writes all contracts and what they import as one FileDescriptorSet, which buf reads."""
+    """Writes our contracts and what they import as one FileDescriptorSet, which buf reads."""
     options = ["--include_imports", *(["--include_source_info"] if source_info else [])]
-    run_protoc(*options, f"--descriptor_set_out={destination}")
+    run_protoc(PROTOS, *options, f"--descriptor_set_out={destination}")
 
 
 def generate() -> dict[Path, str]:
     """Returns every generated file's text by its path below protos/src/soundsight."""
     with tempfile.TemporaryDirectory() as folder:
-        run_protoc(
-            f"--python_out={folder}",
-            f"--grpc_python_out={folder}",
-            f"--mypy_out=quiet:{folder}",
-            f"--mypy_grpc_out=quiet:{folder}",
-        )
+        for module in (PROTOS, EXTERNAL):
+            run_protoc(
+                module,
+                f"--python_out={folder}",
+                f"--grpc_python_out={folder}",
+                f"--mypy_out=quiet:{folder}",
+                f"--mypy_grpc_out=quiet:{folder}",
+            )
         root = Path(folder) / "soundsight"
         files = {path.relative_to(root): path.read_text() for path in sorted(root.rglob("*.py*"))}
     # Protos without a service get gRPC modules that hold nothing: leave those out.

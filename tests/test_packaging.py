@@ -67,6 +67,8 @@ def test_wheel_holds_every_file_of_its_package(part: str, tmp_path: Path) -> Non
     if part == "protos":
         contracts = (ROOT / part / "soundsight").rglob("*.proto")
         expected |= {path.relative_to(ROOT / part).as_posix() for path in contracts}
+        others = ROOT / part / "external"
+        expected |= {file.relative_to(others).as_posix() for file in others.glob("*/*/*")}
     with ZipFile(build_wheel(ROOT / part, tmp_path)) as wheel:
         held = {name for name in wheel.namelist() if ".dist-info/" not in name}
     assert held == expected

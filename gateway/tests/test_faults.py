@@ -368,6 +368,23 @@ async def test_a_row_without_a_workflow_is_started(bench: Bench, song: bytes) ->
         assert (await caller.ended(made.name)).state == states.SUCCEEDED
 
 
+async def test_what_the_engine_dropped_goes_on(bench: Bench, song: bytes) -> None:
+    """Workflows that are this gateway's, and that it does not run, are found by the sweep; finished
+    scenes are not filmed again."""
+    log = bench.services.videogen.log
+    bench.services.videogen.takes_s = 0.4
+    bench.services.writer.scene_frames = 4
+    async with bench.child(SOUNDSIGHT_GATEWAY_EXECUTOR_ID="another") as child:
+        created = await begin(child.caller, song)
+        await assert_eventually(lambda: sum(log.filmed.values()) >= 4, within_s=30)
+        await child.kill()
+    async with bench.gateway(sweep_interval_s=0.3) as caller:
+        await bench.run("UPDATE workflow_status SET executor_id = 'bench'")
+        assert (await caller.ended(created.name)).state == states.SUCCEEDED
+    assert len(log.filmed) == 12
+    assert set(log.filmed.values()) == {1}
+
+
 async def test_a_render_of_an_older_engine_is_ended_with_its_reason(
     bench: Bench, song: bytes
 ) -> None:

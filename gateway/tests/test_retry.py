@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from soundsight_gateway.retry import RetryPolicy
+from soundsight_gateway.retry import SCENE_TIMEOUT, RetryPolicy, broke_off, turned_away
 from soundsight_kit import errors
 
 POLICY = RetryPolicy(attempts=4, first_s=1.0, factor=2.0, most_s=3.0)
@@ -26,6 +26,7 @@ def test_pauses_grow_up_to_a_bound_and_then_end() -> None:
         errors.PermissionDenied("no"),
         errors.OutOfRange("beyond"),
         errors.DiskFull(),
+        errors.DeadlineExceeded("time is up", reason=SCENE_TIMEOUT),
     ],
 )
 def test_what_would_only_fail_again_is_not_tried_again(error: errors.SoundsightError) -> None:
@@ -43,3 +44,22 @@ def test_many_attempts_do_not_overflow() -> None:
     """The thousandth pause is the longest one."""
     patient = RetryPolicy(attempts=10_000, first_s=1.0, factor=10.0, most_s=60.0)
     assert patient.pause_s(1000, errors.Unavailable("away")) == 60.0
+
+
+@pytest.mark.parametrize(
+    ("error", "turned", "broke"),
+    [
+        (errors.ResourceExhausted("full", retry_after_s=1.0), True, False),
+        (errors.Unavailable("going away", reason="DRAINING"), True, False),
+        (errors.DiskFull(), False, False),
+        (errors.Unavailable("failed to connect to all addresses"), False, True),
+        (errors.Unavailable("it died", reason="WORKER_DIED"), False, False),
+        (errors.DeadlineExceeded("silent", reason="SERVICE_SILENT"), False, False),
+        (errors.Internal("a fault"), False, False),
+    ],
+)
+def test_what_a_failure_says_of_the_clip_at_its_endpoint(
+    error: errors.SoundsightError, turned: bool, broke: bool
+) -> None:
+    """It was not begun, it may go on, or it has ended there."""
+    assert (turned_away(error), broke_off(error)) == (turned, broke)

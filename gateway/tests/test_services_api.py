@@ -15,6 +15,8 @@ import grpc
 import pytest
 
 from soundsight.common.v1 import common_pb2
+from soundsight.keda import externalscaler_pb2 as keda
+from soundsight.keda.externalscaler_pb2_grpc import ExternalScalerStub
 from soundsight.render.v1 import artifacts_pb2 as a
 from soundsight.render.v1 import render_pb2 as p
 from soundsight.render.v1 import resources_pb2 as r
@@ -350,6 +352,20 @@ async def _foreign_uri(caller: Caller, song: bytes) -> Any:
     return await receive(caller, "file:///etc/passwd")
 
 
+def triggered(rpc: str, **metadata: str) -> Callable[[Caller, bytes], Awaitable[Any]]:
+    """Asks as KEDA does, on behalf of a trigger with such metadata."""
+
+    async def call(caller: Caller, song: bytes) -> Any:
+        scaled = keda.ScaledObjectRef(name="videogen", namespace="films", scalerMetadata=metadata)
+        method = getattr(ExternalScalerStub(caller.channel), rpc)
+        if rpc == "StreamIsActive":
+            return await anext(aiter(method(scaled, timeout=TIMEOUT_S)))
+        metric = keda.GetMetricsRequest(scaledObjectRef=scaled)
+        return await method(metric if rpc == "GetMetrics" else scaled, timeout=TIMEOUT_S)
+
+    return call
+
+
 async def _no_upload(caller: Caller, song: bytes) -> Any:
     return await committed(caller, "never-begun")
 
@@ -426,6 +442,14 @@ PROVOKED: dict[tuple[str, str], Provoke] = {
     ("Download", "FOREIGN_URI"): _foreign_uri,
     ("Download", "NOT_FOUND"): _absent_file,
     ("Download", "OFFSET_BEYOND_END"): uploaded("Download", offset_bytes=1 << 40),
+    ("IsActive", "INVALID_ARGUMENT"): triggered("IsActive", clipsPerReplica="many"),
+    ("IsActive", "NOT_FOUND"): triggered("IsActive", pool="another"),
+    ("StreamIsActive", "INVALID_ARGUMENT"): triggered("StreamIsActive", clipsPerReplica="nan"),
+    ("StreamIsActive", "NOT_FOUND"): triggered("StreamIsActive", pool="another"),
+    ("GetMetricSpec", "INVALID_ARGUMENT"): triggered("GetMetricSpec", clipsPerReplica="0"),
+    ("GetMetricSpec", "NOT_FOUND"): triggered("GetMetricSpec", pool=""),
+    ("GetMetrics", "INVALID_ARGUMENT"): triggered("GetMetrics", clipsPerReplica="1e9"),
+    ("GetMetrics", "NOT_FOUND"): triggered("GetMetrics", pool="another"),
 }
 
 NOT_PROVOKED_HERE = {

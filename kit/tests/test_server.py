@@ -235,6 +235,22 @@ async def test_draining_finishes_running_work_first() -> None:
             await stopping
 
 
+async def test_servers_behind_one_name_take_turns() -> None:
+    """Calls through one channel go to every server of its name in turn."""
+    kit = KitSettings(listen="127.0.0.1:0")
+    answers: list[str] = []
+    async with (
+        running_server(binding(Scripted()), info=GetInfoResponse(version="1"), kit=kit) as one,
+        running_server(binding(Scripted()), info=GetInfoResponse(version="2"), kit=kit) as two,
+        open_channel(f"ipv4:{one},{two}") as channel,
+    ):
+        stub = ImplementationServiceStub(channel)
+        while set(answers) != {"1", "2"}:  # until it is connected to both
+            answers.append((await stub.GetInfo(GetInfoRequest(), timeout=5)).version)
+        answers = [(await stub.GetInfo(GetInfoRequest(), timeout=5)).version for _ in range(20)]
+    assert answers.count("1") == 10
+
+
 async def test_a_stale_socket_is_replaced_and_a_live_one_is_not() -> None:
     """The socket of a dead server is in nobody's way; that of a live one is not taken."""
     with socket_folder() as folder:
@@ -295,6 +311,30 @@ async def test_tls_keeps_strangers_out(certificates: Path, mutual: bool) -> None
                     with pytest.raises(grpc.aio.AioRpcError) as caught:
                         await call
                     assert caught.value.code() == grpc.StatusCode.UNAVAILABLE
+
+
+@pytest.mark.parametrize(("name", "welcome"), [("localhost", True), ("another", False)])
+async def test_a_server_can_be_known_by_another_name(
+    certificates: Path, name: str, welcome: bool
+) -> None:
+    """Called by an address, a server must have a certificate for the name that it is known by."""
+    kit = KitSettings(
+        listen="127.0.0.1:0",
+        tls_certificate=certificates / "server.pem",
+        tls_key=certificates / "server.key",
+    )
+    tls = ClientTls((certificates / "ca.pem").read_bytes())
+    async with (
+        running_server(kit=kit) as target,
+        open_channel(target, tls, server_name=name) as channel,
+    ):
+        call = ImplementationServiceStub(channel).GetInfo(GetInfoRequest(), timeout=3)
+        if welcome:
+            await call
+        else:
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await call
+            assert caught.value.code() == grpc.StatusCode.UNAVAILABLE
 
 
 SERVICE = """

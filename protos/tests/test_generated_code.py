@@ -11,12 +11,16 @@ from pathlib import Path
 import pytest
 
 PROTOS = Path(__file__).resolve().parents[1]
-CONTRACTS = sorted(path.relative_to(PROTOS) for path in (PROTOS / "soundsight").rglob("*.proto"))
+MODULES = (PROTOS, PROTOS / "external")
+CONTRACTS = sorted(
+    path.relative_to(module) for module in MODULES for path in module.glob("soundsight/**/*.proto")
+)
 GENERATOR = PROTOS.parent / "scripts" / "generate_protos.py"
 
 
 def has_service(contract: Path) -> bool:
-    return re.search(r"^service \w+", (PROTOS / contract).read_text(), re.MULTILINE) is not None
+    (file,) = (module / contract for module in MODULES if (module / contract).is_file())
+    return re.search(r"^service \w+", file.read_text(), re.MULTILINE) is not None
 
 
 def module_name(contract: Path, suffix: str) -> str:

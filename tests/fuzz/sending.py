@@ -43,6 +43,7 @@ PARTS: Final = {
     "gateway": (
         "soundsight.render.v1.RenderService",
         "soundsight.render.v1.ArtifactService",
+        "externalscaler.ExternalScaler",
     ),
     "scenewriter": ("soundsight.scenewriter.v1.SceneWriterService",),
     "videogen": ("soundsight.videogen.v1.VideoGenService",),

@@ -14,7 +14,7 @@ PROTOS = HERE.parents[1] / "protos"
 def test_every_service_is_fuzzed() -> None:
     """Each service that a contract declares belongs to a part, and each part has its test."""
     declared = set()
-    for file in PROTOS.glob("soundsight/**/*.proto"):
+    for file in PROTOS.glob("**/*.proto"):
         text = file.read_text()
         package = re.search(r"^package (\S+);", text, re.MULTILINE)
         assert package is not None

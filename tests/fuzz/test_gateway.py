@@ -20,6 +20,7 @@ from google.protobuf.message import Message
 from hypothesis import strategies as st
 
 from soundsight.common.v1.common_pb2 import Color, FrameRate, Resolution
+from soundsight.keda import externalscaler_pb2 as keda
 from soundsight.render.v1 import artifacts_pb2, render_pb2, render_pb2_grpc
 from soundsight.render.v1 import resources_pb2 as r
 from soundsight.scenewriter.v1.scenewriter_pb2 import Brief, SectionWish
@@ -180,6 +181,9 @@ def good_requests(gateway: Gateway) -> dict[str, list[Message]]:
     wanted = 'state = SUCCEEDED AND labels.kind = "test"'
     filtered = render_pb2.ListRendersRequest(parent=PARENT, filter=wanted)
     watch = render_pb2.WatchRenderRequest(name=RENDER, after_sequence=1, previews=True)
+    scaled = keda.ScaledObjectRef(
+        name="videogen", scalerMetadata={"pool": "default", "clipsPerReplica": "1.5"}
+    )
     return {
         "CreateRender": [gateway.creation],
         "GetRender": [render_pb2.GetRenderRequest(name=RENDER)],
@@ -198,6 +202,10 @@ def good_requests(gateway: Gateway) -> dict[str, list[Message]]:
                 parent=PARENT, uri=gateway.spec.song.uri, offset_bytes=5, limit_bytes=7
             )
         ],
+        "IsActive": [scaled],
+        "StreamIsActive": [scaled],
+        "GetMetricSpec": [scaled],
+        "GetMetrics": [keda.GetMetricsRequest(scaledObjectRef=scaled, metricName="soundsight")],
     }
 
 

@@ -12,7 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+import psycopg
 import sqlalchemy as sa
+from psycopg.abc import RV, PQGen
+from psycopg.pq import TransactionStatus
 
 from soundsight_gateway import tables
 from soundsight_kit.errors import DiskFull, FailedPrecondition, SoundsightError, Unavailable
@@ -21,6 +24,8 @@ T = TypeVar("T")
 
 BUSY_TIMEOUT_MS: Final = 30_000
 THREADS: Final = 4
+SILENCE_S: Final = 20.0
+"""A Postgres that does not answer for so long counts as gone: all transactions here are short."""
 MIGRATION_LOCK: Final = 7_368_001
 """Names the Postgres advisory lock under which migrations run."""
 
@@ -32,7 +37,7 @@ def create_engine(url: str) -> sa.Engine:
     rows.
     """
     if not url.startswith("sqlite:"):
-        return sa.create_engine(_psycopg(url), pool_size=THREADS, pool_pre_ping=True)
+        return _postgres_engine(url, pool_size=THREADS)
     engine = _sqlite_engine(url, isolation_level=None)
 
     @sa.event.listens_for(engine, "begin")
@@ -51,7 +56,7 @@ def create_workflow_engine(url: str) -> sa.Engine:
     commit, which WAL mode does not need to survive the death of the process.
     """
     if not url.startswith("sqlite:"):
-        return sa.create_engine(_psycopg(url), pool_size=10, max_overflow=10, pool_pre_ping=True)
+        return _postgres_engine(url, pool_size=10)
     return _sqlite_engine(url, isolation_level="IMMEDIATE")
 
 
@@ -73,8 +78,63 @@ def _sqlite_engine(url: str, *, isolation_level: str | None) -> sa.Engine:
     return engine
 
 
-def _psycopg(url: str) -> str:
-    return url.replace("postgresql://", "postgresql+psycopg://", 1)
+def _postgres_engine(url: str, *, pool_size: int) -> sa.Engine:
+    # Connections that an overflow opened are closed when given back, so that it lasts for a burst.
+    return sa.create_engine(
+        url.replace("postgresql://", "postgresql+psycopg://", 1),
+        creator=lambda: _connect(url),
+        pool_size=pool_size,
+        max_overflow=10,
+        pool_timeout=SILENCE_S,
+        pool_pre_ping=True,
+    )
+
+
+def _connect(url: str) -> psycopg.Connection[Any]:
+    try:
+        return BoundedConnection.connect(url, **LINK)
+    except psycopg.OperationalError as error:
+        # The workflow engine waits for a database that is away only where it recognises these
+        # words; libpq says otherwise for a socket or a name that is not there just now, and
+        # workflows would be lost.
+        raise psycopg.OperationalError(f"{AWAY}: {error}") from error
+
+
+AWAY: Final = "connection failed"
+
+LINK: Final[dict[str, Any]] = {
+    "connect_timeout": 5,
+    # A peer that vanished without a word is found out by the kernel, too.
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": round(SILENCE_S * 1000),
+}
+"""How connections to Postgres are opened, in libpq's words."""
+
+
+class BoundedConnection(psycopg.Connection[Any]):
+    """A connection that is given up when an answer does not come.
+
+    Neither Postgres nor libpq bounds how long a client waits on a link that is up but silent: a
+    proxy or a firewall that has forgotten the connection keeps it so. The thread that waits would
+    be lost, and with it all work that it does.
+    """
+
+    def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
+        """Waits as long as the caller says, for an answer at most SILENCE_S."""
+        while True:
+            try:
+                return super().wait(gen, interval, SILENCE_S if timeout is None else timeout)
+            except psycopg.errors._WaitTimeout:
+                if timeout is not None:
+                    raise
+                if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
+                    self.pgconn.finish()
+                    raise psycopg.OperationalError(
+                        f"{AWAY}: no answer for {SILENCE_S:g} s"
+                    ) from None
+                # Nothing was asked: it listens for notifications.
 
 
 class Database:
@@ -107,7 +167,7 @@ class Database:
     async def _run(self, how: Callable[[Callable[[sa.Connection], T]], T], work: Any) -> T:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, how, work)
-        except (sa.exc.OperationalError, sa.exc.InterfaceError) as error:
+        except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
             raise _explain(error) from error
 
     def _write(self, work: Callable[[sa.Connection], T]) -> T:
@@ -142,9 +202,9 @@ def _migrate(connection: sa.Connection) -> None:
         connection.execute(sa.insert(tables.schema_version).values(version=step))
 
 
-def _explain(error: sa.exc.DBAPIError) -> SoundsightError:
+def _explain(error: sa.exc.SQLAlchemyError) -> SoundsightError:
     """What a caller can do about a database that does not do its part."""
-    words = str(error.orig).lower()
+    words = str(getattr(error, "orig", error)).lower()
     if "disk is full" in words or "no space left" in words:
         return DiskFull("the disk that holds the job store is full; make room and try again")
     if "readonly" in words or "read-only" in words:

@@ -11,6 +11,8 @@ now and then, starts what a crash between the two left out, and ends rows whose 
 - `none` (the launcher of one machine): every unfinished render is *paused*: it keeps its state, its
   notes say so, and nothing of it runs. CreateRender with its `request_id` again makes it go on.
 - `unpaused` (the launcher, when its gateway died): those that ran go on, the paused stay so.
+With several gateways on one database, what a gateway leaves behind for good is taken over by the
+others (see `executors.py`), and scenes are filmed by whichever gateway takes them from the queue.
 
 **Asking again** is CreateRender with the same `request_id` (a UUID derived from the song's digest
 and the spec, say): a render that runs is returned, a paused one goes on, one that succeeded is
@@ -36,8 +38,9 @@ from dbos import (
     WorkflowStatus,
 )
 
-from soundsight_gateway import progress, states
+from soundsight_gateway import progress, reviving, states
 from soundsight_gateway.database import create_workflow_engine
+from soundsight_gateway.executors import Register
 from soundsight_gateway.filming import Filming
 from soundsight_gateway.hub import Hub
 from soundsight_gateway.names import RenderRef
@@ -74,8 +77,10 @@ class Engine:
         hub: Hub,
         stages: Stages,
         filming: Filming,
+        register: Register,
     ) -> None:
         self._settings = settings
+        self._register = register
         self._store = store
         self._memory = memory
         self._hub = hub
@@ -112,6 +117,23 @@ class Engine:
         await self.sweep(resume_paused=self._settings.recover_on_start == "all")
         self._hub.rates = progress.learn(await self._store.recent_successes(progress.LEARNED_FROM))
         self._sweeping = asyncio.create_task(self._sweep_forever())
+        self._register.watch(self.take_over)
+
+    async def take_over(self, executor: str) -> None:
+        """Lets the work of an executor that is gone for good go on, here and at other gateways.
+
+        Raises Unavailable when the database is away, or this gateway goes away itself.
+        """
+        self._check_staying()
+        await reviving.revive_all(executor)
+        await self.sweep()
+
+    def ended(self, ref: RenderRef, state: states.State) -> None:
+        """A render was ended, perhaps by another gateway: nothing more is done for it here."""
+        if state == states.CANCELLED:
+            self._flow.interrupt(ref)
+        self._filming.forget(ref)
+        self._hub.end(ref)
 
     async def submit(self, ref: RenderRef) -> None:
         """Starts a render that was written down. Raises Unavailable while the gateway goes away;
@@ -138,9 +160,7 @@ class Engine:
         # The row comes first: steps that are now interrupted see why, and stop the services' work.
         await DBOS.cancel_workflow_async(ref.workflow_id, cancel_children=True)
         # The engine tells steps within a second or so, here and at other gateways; ours know now.
-        self._flow.interrupt(ref)
-        self._filming.forget(ref)
-        self._hub.end(ref)
+        self.ended(ref, states.CANCELLED)
 
     async def forget(self, ref: RenderRef) -> None:
         """Removes the workflows of a render that was deleted."""
@@ -151,16 +171,22 @@ class Engine:
 
     async def sweep(self, *, resume_paused: bool = False) -> None:
         """Starts what a crash left out, and ends what can go on no more."""
+        others = self._register.versions()
         for standing in await self._store.unfinished():
             try:
                 if standing.paused and resume_paused:
                     await self.resume(standing.ref)
                 elif not standing.paused:
-                    await self._look_after(standing)
+                    await self._look_after(standing, others)
             except RenderEnded:
                 continue
             except SoundsightError as error:
                 log.warning("render not looked after", render=standing.ref.name, why=str(error))
+
+    async def interrupt(self) -> None:
+        """Interrupts what runs, and takes nothing on any more."""
+        self._leaving = True
+        await self._flow.leave()
 
     async def leave(self) -> None:
         """Interrupts what runs, so that it goes on at the next start, and lets the engine go."""
@@ -198,8 +224,11 @@ class Engine:
             enable_otlp=False,
         )
 
-    async def _look_after(self, standing: Standing) -> None:
-        """Brings a render's row and its workflow together again."""
+    async def _look_after(self, standing: Standing, others: frozenset[str]) -> None:
+        """Brings a render's row and its workflow together again.
+
+        `others` are the versions of workflows that other gateways can continue.
+        """
         ref = standing.ref
         status = await DBOS.get_workflow_status_async(ref.workflow_id)
         if status is None:
@@ -217,11 +246,10 @@ class Engine:
                         reason="LOST_WORK",
                     ),
                 )
-        elif (
-            status.app_version not in (None, APPLICATION_VERSION)
-            and status.executor_id == self._settings.executor
+        elif status.app_version not in (None, APPLICATION_VERSION) and (
+            status.executor_id == self._settings.executor or status.app_version not in others
         ):
-            # Ours, from before an upgrade: nobody else will ever continue it.
+            # From before an upgrade, and ours, or everybody's: nobody will ever continue it.
             await DBOS.cancel_workflow_async(ref.workflow_id, cancel_children=True)
             await self._fail(
                 ref,
@@ -271,11 +299,13 @@ class Engine:
 
     async def _tidy(self) -> None:
         """Stops workflows of renders that were ended while nobody could stop them."""
-        alive = {standing.ref for standing in await self._store.unfinished()}
         left: list[str] = []
-        for status in await DBOS.list_workflows_async(
+        workflows = await DBOS.list_workflows_async(
             status=UNFINISHED, load_input=False, load_output=False
-        ):
+        )
+        # In this order: a render that another gateway begins just now has its row first.
+        alive = {standing.ref for standing in await self._store.unfinished()}
+        for status in workflows:
             ours = status.name.startswith("soundsight.")
             if ours and RenderRef.of_workflow(status.workflow_id) not in alive:
                 left.append(status.workflow_id)
@@ -283,10 +313,12 @@ class Engine:
             await DBOS.cancel_workflows_async(left)
 
     async def _sweep_forever(self) -> None:
+        dropped = reviving.Dropped(self._settings.executor)
         while True:
             await asyncio.sleep(self._settings.sweep_interval_s)
             try:
                 await self.sweep()
+                await dropped.revive()
                 await self._memory.forget_placements(PLACEMENT_AGE_S)
                 successes = await self._store.recent_successes(progress.LEARNED_FROM)
                 self._hub.rates = progress.learn(successes)

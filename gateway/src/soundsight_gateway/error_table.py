@@ -23,10 +23,31 @@ class Row:
 
 RENDER_SERVICE: Final = "soundsight.render.v1.RenderService"
 ARTIFACT_SERVICE: Final = "soundsight.render.v1.ArtifactService"
+SCALER_SERVICE: Final = "externalscaler.ExternalScaler"
 
 _MALFORMED = "a field is malformed or out of its range; `BadRequest` names each one"
 _CORRECT = "corrects the fields named"
 _ABSENT = "no such render in this project"
+
+
+def _trigger(rpc: str) -> tuple[Row, ...]:
+    """What KEDA can be told of a ScaledObject's trigger."""
+    return (
+        Row(
+            rpc,
+            "`clipsPerReplica` in the trigger's metadata is no number, or out of its range",
+            "INVALID_ARGUMENT",
+            "INVALID_ARGUMENT",
+            "corrects the ScaledObject",
+        ),
+        Row(
+            rpc,
+            "`pool` in the trigger's metadata names no video pool of the gateway",
+            "NOT_FOUND",
+            "NOT_FOUND",
+            "corrects the ScaledObject, or the gateway's VIDEO_POOLS",
+        ),
+    )
 
 
 def _spec(rpc: str) -> tuple[Row, ...]:
@@ -222,6 +243,12 @@ TABLE: Final[dict[str, tuple[Row, ...]]] = {
             "asks for less",
         ),
     ),
+    SCALER_SERVICE: (
+        *_trigger("IsActive"),
+        *_trigger("StreamIsActive"),
+        *_trigger("GetMetricSpec"),
+        *_trigger("GetMetrics"),
+    ),
 }
 
 RENDER_FAILURES: Final = (
@@ -262,10 +289,17 @@ RENDER_FAILURES: Final = (
     ),
     Row(
         "FILMING",
-        "no endpoint had room in all attempts",
+        "no endpoint answered in all attempts",
         "UNAVAILABLE",
         "NO_ENDPOINT",
         "asks again when the pool runs",
+    ),
+    Row(
+        "FILMING",
+        "a scene's time is up, all attempts together",
+        "DEADLINE_EXCEEDED",
+        "SCENE_TIMEOUT",
+        "looks at the scene's failures and at the pool, then asks again",
     ),
     Row(
         "FILMING",

@@ -8,6 +8,7 @@ to come follow a pool that was upgraded in the middle of the render.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import OrderedDict
 from dataclasses import dataclass
 
@@ -18,15 +19,20 @@ from soundsight.common.v1 import common_pb2
 from soundsight.render.v1 import resources_pb2 as r
 from soundsight.scenewriter.v1 import storyboard_pb2
 from soundsight.videogen.v1 import videogen_pb2
-from soundsight_gateway import calls, plan, rows, states
-from soundsight_gateway.dispatch import Endpoint
+from soundsight_gateway import calls, metrics, plan, rows, states
+from soundsight_gateway.endpoint import Endpoint
 from soundsight_gateway.names import RenderRef
-from soundsight_gateway.retry import FINGERPRINT_MISMATCH
+from soundsight_gateway.retry import (
+    FINGERPRINT_MISMATCH,
+    SCENE_TIMEOUT,
+    broke_off,
+    turned_away,
+)
 from soundsight_gateway.stages import CANCEL_TIMEOUT_S, Tools
 from soundsight_kit.artifacts import ensure_project
 from soundsight_kit.context import bind_ids
 from soundsight_kit.errors import (
-    DISK_FULL,
+    DeadlineExceeded,
     FailedPrecondition,
     Internal,
     SoundsightError,
@@ -147,7 +153,15 @@ class Filming:
             status.clip_key = key
             status.attempts = attempt
             await self._t.store.put_scene(ref, status)
-            clip = await self._dispatch(ref, render, footing, scene, request)
+            try:
+                async with asyncio.timeout(self._time_left_s(status)):
+                    clip = await self._dispatch(ref, render, footing, scene, request)
+            except TimeoutError:
+                raise DeadlineExceeded(
+                    f"{take.scene_id} was not filmed within "
+                    f"{self._t.settings.scene_timeout_s:g} s, all attempts together",
+                    reason=SCENE_TIMEOUT,
+                ) from None
             status.state = r.SCENE_STATE_DONE
             status.ClearField("error")
             status.clip.CopyFrom(clip.video)
@@ -192,6 +206,13 @@ class Filming:
         """Drops what is kept in memory for a render's progress."""
         self._filmed.pop(ref, None)
 
+    def _time_left_s(self, status: r.SceneStatus) -> float:
+        """Seconds that a scene has left, this attempt and further ones together."""
+        left_s = self._t.settings.scene_timeout_s
+        if status.failures:
+            left_s -= time.time() - status.failures[0].time.ToNanoseconds() / 1e9
+        return left_s
+
     async def _dispatch(
         self,
         ref: RenderRef,
@@ -202,7 +223,8 @@ class Filming:
     ) -> videogen_pb2.Clip:
         """Finds an endpoint with room and has the clip filmed there.
 
-        An endpoint that has no room after all is not a failed attempt: the next one is asked.
+        An endpoint that does not take the clip after all is not a failed attempt: the next one is
+        asked.
         """
         pool = self._t.services.pool(render.video.pool)
         prefer = await self._t.memory.placement(request.output_key)
@@ -215,8 +237,11 @@ class Filming:
                     clip = await self._generate(ref, render, footing, scene, request, endpoint)
                 except SoundsightError as error:
                     endpoint.failed(error)
-                    no_room = error.code == grpc.StatusCode.RESOURCE_EXHAUSTED
-                    if not no_room or error.reason == DISK_FULL:
+                    metrics.dispatch_failed(pool.name, error.code.name)
+                    if not broke_off(error):
+                        # Nothing is under way there any more: the next attempt goes anywhere.
+                        await self._t.memory.place(request.output_key, "")
+                    if not turned_away(error):
                         raise
                     prefer = None
                     continue
@@ -353,14 +378,11 @@ class Filming:
     ) -> None:
         """Tells how far filming is, in frames of all scenes."""
         scenes = footing.storyboard.scenes
-        filmed = self._filmed.setdefault(
-            ref,
-            {
-                status.scene_id: 1.0
-                for status in render.scenes
-                if status.state == r.SCENE_STATE_DONE
-            },
-        )
+        filmed = self._filmed.setdefault(ref, {})
+        for status in render.scenes:
+            # Another gateway may have filmed it.
+            if status.state == r.SCENE_STATE_DONE:
+                filmed[status.scene_id] = 1.0
         filmed[scene_id] = max(share, filmed.get(scene_id, 0.0))
         done = sum(plan.clip_frames(scene) * filmed.get(scene.id, 0.0) for scene in scenes)
         moved = common_pb2.Progress(

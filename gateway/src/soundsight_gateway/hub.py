@@ -82,6 +82,8 @@ class Hub:
         self._clock = clock
         self._rooms: dict[RenderRef, _Room] = {}
         self.rates: progress.Rates = progress.DEFAULT_RATES
+        self.on_progress: Callable[[RenderRef, r.RenderProgress], None] = lambda _ref, _told: None
+        """Is told of progress that was made here."""
 
     @contextmanager
     def watch(self, ref: RenderRef) -> Iterator[Watch]:
@@ -136,6 +138,19 @@ class Hub:
             fraction=room.best_fraction,
             remaining_s=guess.remaining_s,
         )
+        room.progress_count += 1
+        room.wake()
+        self.on_progress(ref, room.progress)
+
+    def heard(self, ref: RenderRef, told: r.RenderProgress) -> None:
+        """Another gateway works for a render, too, and tells how far it sees it."""
+        room = self._rooms.get(ref)
+        # Each sees its own scenes move, and the others' only when they are done: whoever sees more
+        # is nearer the truth.
+        if room is None or room.over or told.fraction < room.best_fraction:
+            return
+        room.best_fraction = told.fraction
+        room.progress = told
         room.progress_count += 1
         room.wake()
 

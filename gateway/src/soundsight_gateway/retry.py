@@ -10,10 +10,16 @@ from typing import Final
 
 import grpc
 
-from soundsight_kit.errors import DISK_FULL, SoundsightError
+from soundsight_kit.errors import DISK_FULL, SoundsightError, Unavailable
 
 FINGERPRINT_MISMATCH: Final = "FINGERPRINT_MISMATCH"
 """Reason of a videogen endpoint that is not the implementation a key was derived for."""
+
+DRAINING: Final = "DRAINING"
+"""Reason of an endpoint that takes no more clips because it is about to end."""
+
+SCENE_TIMEOUT: Final = "SCENE_TIMEOUT"
+"""Reason of a scene for which all its time is up, however many attempts it has left."""
 
 RETRIED: Final = frozenset(
     {
@@ -49,8 +55,21 @@ class RetryPolicy:
         """
         if error.code not in RETRIED or failed_attempts >= self.attempts:
             return None
-        if error.reason == DISK_FULL:
+        if error.reason in (DISK_FULL, SCENE_TIMEOUT):
             return None
         # The exponent is bounded so that a generous count of attempts cannot overflow a float.
         pause_s = min(self.most_s, self.first_s * self.factor ** min(failed_attempts - 1, 64))
         return max(pause_s, error.retry_after_s or 0.0)
+
+
+def turned_away(error: SoundsightError) -> bool:
+    """Whether an endpoint has not taken a clip at all: another one is asked at once, and it is no
+    failed attempt."""
+    no_room = error.code == grpc.StatusCode.RESOURCE_EXHAUSTED and error.reason != DISK_FULL
+    return no_room or error.reason == DRAINING
+
+
+def broke_off(error: SoundsightError) -> bool:
+    """Whether only the connection failed: the clip may be under way at the endpoint still, where
+    the next attempt finds it. Whatever a service says of itself has a reason of its own."""
+    return error.code == grpc.StatusCode.UNAVAILABLE and error.reason == Unavailable.default_reason

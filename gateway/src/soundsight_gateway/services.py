@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from typing import Protocol
 
 import grpc
 
 from soundsight.common.v1 import implementation_pb2
 from soundsight.videogen.v1 import profile_pb2
+from soundsight_gateway.discovery.cluster import Cluster
+from soundsight_gateway.discovery.deletion_cost import DeletionCosts
+from soundsight_gateway.discovery.dns import DnsSource
+from soundsight_gateway.discovery.following import Following
+from soundsight_gateway.discovery.service_source import ServiceSource
+from soundsight_gateway.discovery.source import Source
+from soundsight_gateway.discovery.targets import Address, DnsTarget, KubernetesTarget
 from soundsight_gateway.dispatch import Pool
 from soundsight_gateway.pool_store import PoolStore
 from soundsight_gateway.settings import GatewaySettings, VideoPool
@@ -17,36 +25,55 @@ from soundsight_kit.errors import FailedPrecondition, NotFound, Unavailable
 _LOOK_AGAIN_S = 0.5
 
 
+class Connect(Protocol):
+    """Opens a channel."""
+
+    def __call__(self, target: str, *, server_name: str | None = None) -> grpc.aio.Channel:
+        """`server_name` is the name in the server's certificate where it is not in `target`."""
+        ...
+
+
 class Services:
-    """Channels to the services and pools, opened once.
+    """Channels to the services and pools. `start` begins to follow endpoints that come and go.
 
     Args:
         settings: where they are.
         connect: opens a channel.
         memory: what pools said last, for when none of their endpoints runs.
+
+    Raises FailedPrecondition when the settings need a library that is not installed.
     """
 
-    def __init__(
-        self,
-        settings: GatewaySettings,
-        connect: Callable[[str], grpc.aio.Channel],
-        memory: PoolStore,
-    ) -> None:
-        self._channels: list[grpc.aio.Channel] = []
+    def __init__(self, settings: GatewaySettings, connect: Connect, memory: PoolStore) -> None:
         self._memory = memory
         self._configured = settings.pools
 
-        def opened(target: str) -> grpc.aio.Channel:
-            channel = connect(target)
-            self._channels.append(channel)
-            return channel
+        def to_endpoint(address: Address) -> grpc.aio.Channel:
+            return connect(address.target, server_name=address.server_name)
 
-        self.analyzer = opened(settings.analyzer)
-        self.scenewriter = opened(settings.scenewriter)
-        self.composer = opened(settings.composer)
+        self.analyzer = connect(settings.analyzer)
+        self.scenewriter = connect(settings.scenewriter)
+        self.composer = connect(settings.composer)
         self.pools: Mapping[str, Pool] = {
-            name: Pool(name, pool.endpoints, opened) for name, pool in self._configured.items()
+            name: Pool(name, pool.fixed, to_endpoint) for name, pool in self._configured.items()
         }
+        self._cluster = Cluster() if any(map(_in_kubernetes, self._configured.values())) else None
+        self._following = [
+            Following(pool.fixed, sources, self.pools[name].update)
+            for name, pool in self._configured.items()
+            if (sources := _sources(pool, self._cluster))
+        ]
+        self._costs: DeletionCosts | None = None
+        if settings.pod_deletion_cost and self._cluster is not None:
+            self._costs = DeletionCosts(self.pools.values(), self._cluster)
+        self._keeping: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begins to follow endpoints that come and go, and to tell Kubernetes which are busy."""
+        for following in self._following:
+            following.start()
+        if self._costs is not None:
+            self._keeping = asyncio.create_task(self._costs.keep())
 
     def pool(self, name: str) -> Pool:
         """A pool by name. Raises NotFound for one that is configured no more."""
@@ -93,8 +120,17 @@ class Services:
                 return info.fingerprint, profile_in(info)
 
     async def close(self) -> None:
-        """Closes all channels."""
-        await asyncio.gather(*(channel.close() for channel in self._channels))
+        """Follows no more, and closes all channels."""
+        if self._keeping is not None:
+            self._keeping.cancel()
+            await asyncio.wait({self._keeping})
+        await asyncio.gather(*(following.close() for following in self._following))
+        if self._cluster is not None:
+            await self._cluster.close()
+        await asyncio.gather(*(pool.close() for pool in self.pools.values()))
+        await asyncio.gather(
+            *(channel.close() for channel in (self.analyzer, self.scenewriter, self.composer))
+        )
 
     async def _describe(self, name: str) -> implementation_pb2.GetInfoResponse:
         info = await self.pool(name).describe()
@@ -115,3 +151,17 @@ def profile_in(info: implementation_pb2.GetInfoResponse) -> profile_pb2.VideoGen
             reason="NO_PROFILE",
         )
     return profile
+
+
+def _in_kubernetes(pool: VideoPool) -> bool:
+    return any(isinstance(target, KubernetesTarget) for target in pool.targets)
+
+
+def _sources(pool: VideoPool, cluster: Cluster | None) -> list[Source]:
+    sources: list[Source] = []
+    for target in pool.targets:
+        if isinstance(target, DnsTarget):
+            sources.append(DnsSource(target))
+        elif isinstance(target, KubernetesTarget) and cluster is not None:
+            sources.append(ServiceSource(target, cluster))
+    return sources

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from soundsight.videogen.v1 import profile_pb2
+from soundsight_gateway.discovery.targets import Address, Target, parse_target
 
 APPLICATION_VERSION: Final = "1"
 """Version of the durable workflows. Bump it by hand with every change that alters their sequence of
@@ -25,10 +26,18 @@ class VideoPool(BaseModel):
 
     name: str = Field(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$")
     endpoints: tuple[str, ...] = Field(min_length=1)
+    """Targets, as in VIDEO_ENDPOINTS."""
     profile: dict[str, Any] | None = None
     """VideoGenProfile as protobuf JSON, for planning while no endpoint has ever answered."""
     max_in_flight: int = Field(default=64, ge=1, le=10_000)
     """Scenes that this gateway hands to the pool at a time; the rest waits in the durable queue."""
+
+    @field_validator("endpoints")
+    @classmethod
+    def _are_targets(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            parse_target(text)
+        return value
 
     @field_validator("profile")
     @classmethod
@@ -39,6 +48,16 @@ class VideoPool(BaseModel):
             except json_format.ParseError as error:
                 raise ValueError(f"is no VideoGenProfile: {error}") from None
         return value
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """What is configured as its endpoints."""
+        return tuple(map(parse_target, self.endpoints))
+
+    @property
+    def fixed(self) -> frozenset[Address]:
+        """The endpoints that are given by their address."""
+        return frozenset(target for target in self.targets if isinstance(target, Address))
 
     @property
     def declared_profile(self) -> profile_pb2.VideoGenProfile | None:
@@ -65,17 +84,32 @@ class GatewaySettings(BaseSettings):
     composer: str = Field("127.0.0.1:7004", description="gRPC target of the composer.")
     video_endpoints: Annotated[tuple[str, ...], NoDecode] = Field(
         ("127.0.0.1:7003",),
-        description="gRPC targets of the default videogen pool, separated by commas.",
+        description="gRPC targets of the default videogen pool, separated by commas: host:port and "
+        "unix:/path are one endpoint each; dns:///name:port is every address of the name, looked "
+        "up again every few seconds; kubernetes:///service.namespace:port is every ready address "
+        "of the Service (a port's number or name; without namespace, the gateway's own).",
     )
     video_pools: tuple[VideoPool, ...] = Field(
         (),
         description='Further pools as JSON: [{"name": ..., "endpoints": [...], "profile": {...}}]. '
         "One named `default` replaces VIDEO_ENDPOINTS.",
     )
+    pod_deletion_cost: bool = Field(
+        False,
+        description="Whether pods behind kubernetes:/// targets get a deletion cost while they "
+        "film, so that a pool that shrinks loses idle pods first. Needs the right to patch pods.",
+    )
     executor_id: str = Field(
         "",
         description="Names this gateway across restarts (a pod's name): it continues its own work. "
         "When empty: the host's name, or `local` on SQLite, which only one gateway can use.",
+    )
+    executor_timeout_s: float = Field(
+        10.0,
+        ge=1,
+        le=600,
+        description="Seconds of silence after which gateways on one Postgres take over the renders "
+        "of one that has gone; it ends itself when it has no lock there for three times as long.",
     )
     recover_on_start: Literal["all", "unpaused", "none"] = Field(
         "all",
@@ -115,10 +149,17 @@ class GatewaySettings(BaseSettings):
     silence_timeout_s: float = Field(
         900.0, gt=0, description="Seconds without a message after which a call counts as dead."
     )
+    scene_timeout_s: float = Field(
+        86_400.0,
+        gt=0,
+        description="Seconds that a scene gets for all attempts together, counted from the first "
+        "that failed; a single one gets no more either.",
+    )
     pool_patience_s: float = Field(
         1800.0,
         gt=0,
-        description="Seconds that a scene waits for an endpoint that can take it, per attempt.",
+        description="Seconds that a scene waits while no endpoint of its pool answers, per "
+        "attempt. While some do, it waits for one to have room.",
     )
     retry_attempts: int = Field(
         5, ge=1, le=100, description="Times that a stage or a scene is tried before it fails."
@@ -142,6 +183,22 @@ class GatewaySettings(BaseSettings):
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
+
+    @field_validator("video_endpoints")
+    @classmethod
+    def _are_targets(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            parse_target(text)
+        return value
+
+    @model_validator(mode="after")
+    def _pauses_what_is_its_own(self) -> GatewaySettings:
+        if self.recover_on_start == "none" and not self.database_url.startswith("sqlite:"):
+            raise ValueError(
+                "RECOVER_ON_START=none is for SQLite: on Postgres it would pause the renders of "
+                "other gateways"
+            )
+        return self
 
     @model_validator(mode="after")
     def _pools_are_told_apart(self) -> GatewaySettings:

@@ -46,6 +46,9 @@ _ORDER: Final[tuple[State, ...]] = (
 )
 
 
+UNFINISHED: Final[tuple[State, ...]] = tuple(state for state in _ORDER if state not in FINAL)
+
+
 def may_follow(before: State, after: State) -> bool:
     """Whether `after` may follow `before`.
 

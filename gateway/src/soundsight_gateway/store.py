@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from google.rpc import status_pb2
 
 from soundsight.render.v1 import resources_pb2 as r
-from soundsight_gateway import queries, rows, states
+from soundsight_gateway import metrics, notices, queries, rows, states
 from soundsight_gateway import tables as t
 from soundsight_gateway.database import Database
 from soundsight_gateway.listing import Cursor, Filter
@@ -207,7 +207,8 @@ class RenderStore:
             _change(c, row, r.StateChange(state=state, error=error), now_us, values)
             return True
 
-        await self._write(ref, work)
+        if await self._write(ref, work) and state in states.FINAL:
+            metrics.render_ended(state)
 
     async def put_scene(self, ref: RenderRef, status: r.SceneStatus) -> None:
         """Writes down where a scene stands; as a numbered change, unless it stands there already.
@@ -360,9 +361,17 @@ class RenderStore:
 
         return await self._db.read(work)
 
-    async def _write(self, ref: RenderRef, work: Callable[[sa.Connection], bool]) -> None:
-        if await self._db.write(work):
+    async def _write(self, ref: RenderRef, work: Callable[[sa.Connection], bool]) -> bool:
+        def told(c: sa.Connection) -> bool:
+            if not work(c):
+                return False
+            notices.announce(c, ref)
+            return True
+
+        changed = await self._db.write(told)
+        if changed:
             self._on_change(ref)
+        return changed
 
 
 def _create(c: sa.Connection, new: NewRender) -> tuple[RenderRef, bool]:

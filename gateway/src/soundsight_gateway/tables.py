@@ -141,6 +141,19 @@ placements = sa.Table(
     sa.PrimaryKeyConstraint("output_key"),
 )
 
+executors = sa.Table(
+    "executors",
+    metadata,
+    # Gateways that share this database, by what they call themselves; see `executors.py`.
+    sa.Column("executor", sa.String(255), nullable=False),
+    _count("lock_key"),  # of the Postgres advisory lock that it holds while it lives
+    _id("version"),  # of its workflows
+    _count("life"),  # grows when it starts, and when another one takes its work over
+    sa.Column("at_work", sa.Boolean, nullable=False),  # not taken over since it started
+    _count("update_us"),
+    sa.PrimaryKeyConstraint("executor"),
+)
+
 schema_version = sa.Table(
     "soundsight_schema",
     metadata,
@@ -155,5 +168,9 @@ def _create_all(connection: sa.Connection) -> None:
     metadata.create_all(connection)
 
 
-MIGRATIONS: tuple[Migration, ...] = (_create_all,)
+def _create_executors(connection: sa.Connection) -> None:
+    executors.create(connection, checkfirst=True)
+
+
+MIGRATIONS: tuple[Migration, ...] = (_create_all, _create_executors)
 """Step n brings version n - 1 to n. Add to the end; never change one that was released."""

@@ -89,7 +89,11 @@ class UploadStore:
             )
             return Upload(announced, 0, None)
 
-        return await self._db.write(work)
+        try:
+            return await self._db.write(work)
+        except sa.exc.IntegrityError:
+            # Another call came between the look and the write (Postgres): now it can be seen.
+            return await self._db.write(work)
 
     async def get(self, ref: UploadRef) -> Upload:
         """Returns an upload. Raises NotFound."""

@@ -12,8 +12,9 @@ from soundsight_gateway.names import RenderRef
 from soundsight_gateway.store import RenderStore
 from soundsight_kit.errors import OutOfRange, Unavailable
 
-LOOK_S: Final = 1.0
-"""How often the store is asked although nothing was heard: another gateway may do the work."""
+LOOK_S: Final = 5.0
+"""How often the store is asked although nothing was heard: the word of another gateway that did the
+work may have been lost."""
 
 
 class Watching:

@@ -18,14 +18,21 @@ from soundsight_kit.settings import KitSettings
 MAX_MESSAGE_BYTES = 4 << 20
 KEEPALIVE_S = 30
 """A channel with calls under way asks after the server this often; the server allows it."""
+KEEPALIVE_TIMEOUT_S = 10
+"""When such a question has no answer for so long, the connection is dead and its calls end."""
+MAX_CONNECTION_AGE_S = 600
 
-_CLIENT_OPTIONS = (
+_CLIENT_OPTIONS: tuple[tuple[str, int | str], ...] = (
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
     ("grpc.keepalive_time_ms", KEEPALIVE_S * 1000),
-    ("grpc.keepalive_timeout_ms", 10_000),
+    # The second is what counts in gRPC of today, for a minute unless it is told otherwise.
+    ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_S * 1000),
+    ("grpc.http2.ping_timeout_ms", KEEPALIVE_TIMEOUT_S * 1000),
     # A scene can take minutes without a message: pings are not rationed by data.
     ("grpc.http2.max_pings_without_data", 0),
+    # Several servers behind one name take turns; the default sends all calls to the first.
+    ("grpc.lb_policy_name", "round_robin"),
     # The suite's services are never behind the user's web proxy.
     ("grpc.enable_http_proxy", 0),
 )
@@ -39,8 +46,12 @@ SERVER_OPTIONS = (
     ("grpc.keepalive_permit_without_calls", 1),
     # A client that vanished without a word is noticed too, and its call is cancelled.
     ("grpc.keepalive_time_ms", 2 * KEEPALIVE_S * 1000),
-    ("grpc.keepalive_timeout_ms", 20_000),
+    ("grpc.keepalive_timeout_ms", 2 * KEEPALIVE_TIMEOUT_S * 1000),
+    ("grpc.http2.ping_timeout_ms", 2 * KEEPALIVE_TIMEOUT_S * 1000),
     ("grpc.http2.max_pings_without_data", 0),
+    # Names are looked up again when a connection ends: so are servers found that came later. Calls
+    # that are under way go on to their end.
+    ("grpc.max_connection_age_ms", MAX_CONNECTION_AGE_S * 1000),
     # Two processes on one port would take turns in answering, to everyone's surprise.
     ("grpc.so_reuseport", 0),
 )
@@ -69,15 +80,26 @@ def client_tls(kit: KitSettings) -> ClientTls | None:
     )
 
 
-def open_channel(target: str, tls: ClientTls | None = None) -> grpc.aio.Channel:
+def open_channel(
+    target: str, tls: ClientTls | None = None, *, server_name: str | None = None
+) -> grpc.aio.Channel:
     """Opens a channel to `host:port`, `dns:///name:port` or `unix:/path`; use as a context manager.
 
     Connects when the first call is made. Unix sockets never use TLS.
+
+    Args:
+        target: where to.
+        tls: how to prove each other; None is plain text.
+        server_name: the name that the server's certificate must be for, where it is not the host in
+            `target`: pods are called by addresses that no certificate names.
     """
     if tls is None or target.startswith("unix:"):
         return _CarryingChannel(grpc.aio.insecure_channel(target, options=_CLIENT_OPTIONS))
     credentials = grpc.ssl_channel_credentials(tls.server_ca, tls.key, tls.certificate)
-    return _CarryingChannel(grpc.aio.secure_channel(target, credentials, options=_CLIENT_OPTIONS))
+    options = _CLIENT_OPTIONS
+    if server_name is not None:
+        options += (("grpc.ssl_target_name_override", server_name),)
+    return _CarryingChannel(grpc.aio.secure_channel(target, credentials, options=options))
 
 
 def _carrying(given: Any) -> Metadata:

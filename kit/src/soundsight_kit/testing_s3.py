@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import subprocess
 import sys
@@ -11,11 +12,11 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 
 BUCKET = "soundsight-tests"
-START_TIMEOUT_S = 60.0
+START_TIMEOUT_S = 90.0
 
 _PORTS = (
     "master.port",
@@ -29,12 +30,20 @@ _PORTS = (
 )
 
 
-@dataclass(frozen=True)
 class S3Server:
-    """A server that runs, with one empty bucket."""
+    """A server that runs, with one bucket.
 
-    endpoint: str
-    bucket: str = BUCKET
+    Args:
+        folder: where its data lie.
+        ports: its own.
+    """
+
+    def __init__(self, folder: Path, ports: dict[str, int]) -> None:
+        self.endpoint = f"http://127.0.0.1:{ports['s3.port']}"
+        self.bucket = BUCKET
+        self._folder = folder
+        self._ports = ports
+        self._process: subprocess.Popen[bytes] | None = None
 
     def environment(self) -> dict[str, str]:
         """The variables by which clients find the server; it accepts any credentials."""
@@ -45,41 +54,52 @@ class S3Server:
             "AWS_REGION": "us-east-1",
         }
 
+    def start(self) -> None:
+        """Starts it, with what it had before. It is up after two to three seconds."""
+        log_path = self._folder / "weed.log"
+        command = [
+            str(Path(sys.executable).parent / "weed"),
+            "-logtostderr",
+            "server",
+            f"-dir={self._folder / 'data'}",
+            "-ip=127.0.0.1",
+            "-ip.bind=127.0.0.1",
+            "-s3",
+            "-s3.port.iceberg=0",
+            "-s3.port.lance=0",
+            "-volume.max=40",
+            "-master.volumeSizeLimitMB=64",
+            "-master.telemetry=false",
+            # Started again, it waits for votes, which on its own it never gets, for so long.
+            "-master.electionTimeout=1s",
+            *(f"-{option}={port}" for option, port in self._ports.items()),
+        ]
+        # Credentials in its own environment would be the only ones it accepts.
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
+        with log_path.open("ab") as output:
+            self._process = subprocess.Popen(
+                command, stdout=output, stderr=output, cwd=self._folder, env=environment
+            )
+        _make_bucket(self.endpoint, self._process, log_path)
+
+    def kill(self) -> None:
+        """Ends it at once: its own way of stopping takes ten seconds."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
 
 @contextmanager
 def running_s3(folder: Path) -> Iterator[S3Server]:
-    """Runs the server on loopback ports within the block, with its data in `folder`.
-
-    It is up after two to three seconds.
-    """
+    """Runs a server on loopback ports within the block, with its data in `folder`."""
     ports = dict(zip(_PORTS, _free_ports(len(_PORTS)), strict=True))
     (folder / "data").mkdir()
-    log_path = folder / "weed.log"
-    command = [
-        str(Path(sys.executable).parent / "weed"),
-        "-logtostderr",
-        "server",
-        f"-dir={folder / 'data'}",
-        "-ip=127.0.0.1",
-        "-ip.bind=127.0.0.1",
-        "-s3",
-        "-s3.port.iceberg=0",
-        "-s3.port.lance=0",
-        "-volume.max=40",
-        "-master.volumeSizeLimitMB=64",
-        "-master.telemetry=false",
-        *(f"-{option}={port}" for option, port in ports.items()),
-    ]
-    with log_path.open("wb") as output:
-        server = subprocess.Popen(command, stdout=output, stderr=output, cwd=folder)
+    server = S3Server(folder, ports)
     try:
-        endpoint = f"http://127.0.0.1:{ports['s3.port']}"
-        _make_bucket(endpoint, server, log_path)
-        yield S3Server(endpoint)
+        server.start()
+        yield server
     finally:
-        # Its own way of stopping takes ten seconds, to save data that nobody wants.
         server.kill()
-        server.wait()
         # It leaves sockets in a place that no option changes.
         for port in ports.values():
             for left_over in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):  # noqa: S108
@@ -93,6 +113,10 @@ def _make_bucket(endpoint: str, server: subprocess.Popen[bytes], log_path: Path)
     while server.poll() is None and time.monotonic() < deadline:
         try:
             urllib.request.urlopen(request, timeout=5).close()  # noqa: S310 - loopback
+        except urllib.error.HTTPError as error:
+            if error.code == HTTPStatus.CONFLICT:
+                return  # from before a restart
+            time.sleep(0.1)
         except (urllib.error.URLError, ConnectionError, TimeoutError):
             time.sleep(0.1)
         else:

@@ -43,14 +43,17 @@ class ScriptedServices:
 
 
 @asynccontextmanager
-async def scripted_services(folder: Path, sockets: Path) -> AsyncIterator[ScriptedServices]:
+async def scripted_services(
+    folder: Path, sockets: Path, artifacts_url: str = ""
+) -> AsyncIterator[ScriptedServices]:
     """Runs scripted services on one event loop.
 
     Args:
-        folder: where artifacts lie.
+        folder: where artifacts lie, unless elsewhere.
         sockets: a folder with a short path.
+        artifacts_url: of an object store.
     """
-    url = (folder / "artifacts").as_uri()
+    url = artifacts_url or (folder / "artifacts").as_uri()
     artifacts = ArtifactStore.open(url)
     made = ScriptedServices(
         url,
@@ -79,7 +82,7 @@ async def scripted_videogen(
     server = Server(
         KitSettings(listen=f"unix:{socket}", drain_grace_s=0.2),
         videogen.info,
-        [_videogen_binding(videogen)],
+        [videogen_binding(videogen)],
     )
     target = await server.start()
     try:
@@ -92,7 +95,8 @@ async def scripted_videogen(
         await server.stop()
 
 
-def _videogen_binding(videogen: ScriptedVideogen) -> ServiceBinding:
+def videogen_binding(videogen: ScriptedVideogen) -> ServiceBinding:
+    """How a scripted videogen is served."""
     return ServiceBinding(
         "soundsight.videogen.v1.VideoGenService",
         lambda server: videogen_pb2_grpc.add_VideoGenServiceServicer_to_server(videogen, server),
@@ -127,7 +131,7 @@ def _bindings(
         ),
         info("scenewriter"),
     )
-    yield "videogen", _videogen_binding(made.videogen), made.videogen.info
+    yield "videogen", videogen_binding(made.videogen), made.videogen.info
     yield (
         "composer",
         ServiceBinding(

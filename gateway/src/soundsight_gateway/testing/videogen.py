@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from google.protobuf import json_format
@@ -28,6 +30,15 @@ class VideogenLog:
     order: list[str] = field(default_factory=list)
     """Descriptions (`shot.setting`) of the clips in the order in which they were begun."""
     requests: list[videogen_pb2.GenerateClipRequest] = field(default_factory=list)
+    record: Path | None = None
+    """A file that gets a line for each clip begun and filmed: seconds since 1970, which, its key.
+    Processes may share it."""
+
+    def note(self, what: str, key: str) -> None:
+        """Writes into the record, if there is one."""
+        if self.record is not None:
+            with self.record.open("a") as file:
+                file.write(f"{time.time():.3f} {what} {key}\n")
 
 
 class ScriptedVideogen(videogen_pb2_grpc.VideoGenServiceServicer):
@@ -80,17 +91,18 @@ class ScriptedVideogen(videogen_pb2_grpc.VideoGenServiceServicer):
         self.log.requests.append(request)
         if request.expected_fingerprint != self.fingerprint:
             raise FailedPrecondition("another implementation", reason="FINGERPRINT_MISMATCH")
-        record = f"{request.output_key}/clip.json"
-        if await self._artifacts.head(record) is not None:
-            there = common_pb2.ArtifactRef(uri=self._artifacts.uri(record))
-            data = await self._artifacts.get_bytes(there, 1 << 20)
-            clip = json_format.Parse(data, videogen_pb2.Clip())
-            clip.reused = True
-            yield videogen_pb2.GenerateClipResponse(clip=clip)
+        found = await self._find(request.output_key)
+        if found is not None:
+            yield videogen_pb2.GenerateClipResponse(clip=found)
             return
 
         async def work(emit: Emit[videogen_pb2.GenerateClipResponse]) -> None:
-            await self._film(request, emit)
+            # While it waited for its turn, another endpoint may have been faster.
+            found = await self._find(request.output_key)
+            if found is not None:
+                emit(videogen_pb2.GenerateClipResponse(clip=found))
+            else:
+                await self._film(request, emit)
 
         events = self._jobs.events(
             request.output_key, work, request.detach_grace.ToNanoseconds() / 1e9, request.priority
@@ -115,6 +127,16 @@ class ScriptedVideogen(videogen_pb2_grpc.VideoGenServiceServicer):
             slots=load.slots, busy=load.busy, queued=load.queued, queue_limit=self._queue_limit
         )
 
+    async def _find(self, output_key: str) -> videogen_pb2.Clip | None:
+        record = f"{output_key}/clip.json"
+        if await self._artifacts.head(record) is None:
+            return None
+        there = common_pb2.ArtifactRef(uri=self._artifacts.uri(record))
+        data = await self._artifacts.get_bytes(there, 1 << 20)
+        clip = json_format.Parse(data, videogen_pb2.Clip())
+        clip.reused = True
+        return clip
+
     async def _film(
         self,
         request: videogen_pb2.GenerateClipRequest,
@@ -122,6 +144,7 @@ class ScriptedVideogen(videogen_pb2_grpc.VideoGenServiceServicer):
     ) -> None:
         key = request.output_key
         self.log.begun[key] += 1
+        self.log.note("begun", key)
         self.log.order.append(request.shot.setting)
         if (error := self.script(request, self.log.begun[key])) is not None:
             raise error
@@ -153,4 +176,5 @@ class ScriptedVideogen(videogen_pb2_grpc.VideoGenServiceServicer):
             f"{key}/clip.json", json_format.MessageToJson(clip).encode(), "application/json"
         )
         self.log.filmed[key] += 1
+        self.log.note("filmed", key)
         emit(videogen_pb2.GenerateClipResponse(clip=clip))
