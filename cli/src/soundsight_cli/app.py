@@ -330,15 +330,29 @@ def serve(
 
 
 @app.command(rich_help_panel=CARE)
-def info(context: typer.Context) -> None:
+def info(
+    context: typer.Context,
+    services: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="NAME=ADDRESS",
+            help="Services to ask instead of those of this machine.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
     """Tell which services answer, what they can do, their models and licences.
+
+    Ends with code 1 when one that is asked does not answer.
 
     \b
     Examples:
       soundsight info
       soundsight --gateway render.example.org:8443 info
+      soundsight info analyzer=10.0.0.7:7001 videogen=10.0.0.8:7003
     """
-    run(commands.info(context.obj), stopped="stopped")
+    if not run(commands.info(context.obj, services or ()), stopped="stopped"):
+        raise typer.Exit(FAILED)
 
 
 @app.command(rich_help_panel=CARE)

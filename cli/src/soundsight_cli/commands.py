@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from json import dumps
@@ -29,7 +30,7 @@ from soundsight_cli.documents import DOWNLOAD_SHARE, Files
 from soundsight_cli.files import check_folder, check_output, check_song
 from soundsight_cli.jobs import read_jobs
 from soundsight_cli.rendering import Rendered, render_song, see_through
-from soundsight_cli.session import PROJECT, Session, connected, describe_all
+from soundsight_cli.session import PROJECT, Session, connected, describe_all, tls_elsewhere
 from soundsight_cli.spec import BadOption, VideoOptions, check_options
 from soundsight_cli.state import StateFolder, store_cap_bytes
 from soundsight_cli.suite import suite_in_use, suite_resting
@@ -258,14 +259,25 @@ async def serve(session: Session, listen: str | None, *, until_idle: bool) -> No
     ).run()
 
 
-async def info(session: Session) -> None:
-    """Prints what answers."""
+async def info(session: Session, services: Sequence[str] = ()) -> bool:
+    """Prints what answers; returns whether all that were asked do.
+
+    Raises BadOption for a service that is not NAME=ADDRESS.
+    """
+    targets = {name: target for name, _, target in (one.partition("=") for one in services)}
+    if not all(name and target for name, target in targets.items()):
+        raise BadOption("name services as NAME=ADDRESS, such as analyzer=10.0.0.7:7001")
     if session.gateway is not None:
-        print(summaries.implementations(await describe_all({"gateway": session.gateway})))
-        return
+        targets = {"gateway": session.gateway, **targets}
+    if targets:
+        answers = await describe_all(targets, tls_elsewhere())
+        print(summaries.implementations(answers))
+        return not any(isinstance(answer, str) for answer in answers.values())
     async with suite_in_use(session.state, open_display(quiet=True).say) as suite:
-        print(summaries.implementations(await describe_all(suite.targets)))
+        answers = await describe_all(suite.targets)
+        print(summaries.implementations(answers))
     print(f"state folder: {session.state.root}")
+    return not any(isinstance(answer, str) for answer in answers.values())
 
 
 async def doctor(session: Session, json: Path | None) -> bool:

@@ -16,8 +16,9 @@ from soundsight_cli.state import StateFolder
 from soundsight_cli.suite import suite_in_use
 from soundsight_cli.supervisor import SuiteError
 from soundsight_client import Client
-from soundsight_kit.channels import open_channel
+from soundsight_kit.channels import ClientTls, client_tls, open_channel
 from soundsight_kit.errors import error_from_rpc
+from soundsight_kit.settings import KitSettings, load_settings
 
 PROJECT = "projects/default"
 """A machine of one's own has one project."""
@@ -44,13 +45,14 @@ async def connected(session: Session, display: Display) -> AsyncIterator[Client]
     """Yields a client of the suite; starts the suite of this machine where none runs."""
     if session.gateway is not None:
         display.step(f"asking the gateway at {session.gateway}", 0.0)
-        answer = (await describe_all({"gateway": session.gateway}))["gateway"]
+        tls = tls_elsewhere()
+        answer = (await describe_all({"gateway": session.gateway}, tls))["gateway"]
         if isinstance(answer, str):
             raise SuiteError(
                 f"no gateway answers at {session.gateway} ({answer}); check --gateway, or leave "
                 "it out to use a suite on this machine"
             )
-        async with Client(session.gateway, project=PROJECT) as client:
+        async with Client(session.gateway, project=PROJECT, tls=tls) as client:
             yield client
         return
 
@@ -64,12 +66,19 @@ async def connected(session: Session, display: Display) -> AsyncIterator[Client]
         yield client
 
 
-async def describe_all(targets: Mapping[str, str]) -> dict[str, GetInfoResponse | str]:
+def tls_elsewhere() -> ClientTls | None:
+    """How servers on other machines are proved: as the services do it, by SOUNDSIGHT_TLS_*."""
+    return client_tls(load_settings(KitSettings))
+
+
+async def describe_all(
+    targets: Mapping[str, str], tls: ClientTls | None = None
+) -> dict[str, GetInfoResponse | str]:
     """Asks each service what it is; one that does not answer gives the reason instead."""
     answers: dict[str, GetInfoResponse | str] = {}
     for name, target in targets.items():
         try:
-            async with open_channel(target) as channel:
+            async with open_channel(target, tls) as channel:
                 stub = ImplementationServiceStub(channel)
                 answers[name] = await stub.GetInfo(GetInfoRequest(), timeout=ANSWER_TIMEOUT_S)
         except grpc.RpcError as error:

@@ -1,0 +1,173 @@
+{{/*
+The template of a component's pods: all that components share. Takes root and c.
+
+What only one service needs comes from its own folder: `soundsight.env.<service>` are its variables.
+*/}}
+{{- define "soundsight.podTemplate" -}}
+{{- $spec := .c.spec -}}
+{{- $named := dict "root" .root "name" .c.name -}}
+metadata:
+  labels:
+    {{- include "soundsight.podLabels" $named | nindent 4 }}
+    {{- with $spec.podLabels }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+  annotations:
+    {{- /* The defaults of kubectl logs and exec. */}}
+    kubectl.kubernetes.io/default-container: {{ .c.service }}
+    {{- with $spec.podAnnotations }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+spec:
+  {{- include "soundsight.podBasics" . | nindent 2 }}
+  terminationGracePeriodSeconds: {{ include "soundsight.terminationSeconds" . }}
+  {{- with include "soundsight.placement" . }}
+  {{- trim . | nindent 2 }}
+  {{- end }}
+  {{- if include "soundsight.weightsName" . }}
+  initContainers:
+    {{- include "soundsight.weightsWait" . | nindent 4 }}
+  {{- end }}
+  containers:
+    - name: {{ .c.service }}
+      image: {{ include "soundsight.image" (dict "root" .root "service" .c.service "image" $spec.image) }}
+      imagePullPolicy: {{ .root.Values.image.pullPolicy }}
+      {{- if eq .c.service "vllm" }}
+      {{- include "soundsight.vllmCommand" . | nindent 6 }}
+      {{- end }}
+      securityContext:
+        {{- include "soundsight.containerSecurity" . | nindent 8 }}
+      ports:
+        - name: {{ ternary "http" "grpc" (eq .c.service "vllm") }}
+          containerPort: {{ .c.port }}
+        {{- if ne .c.service "vllm" }}
+        - name: metrics
+          containerPort: {{ (include "soundsight.ports" . | fromYaml).metrics }}
+        {{- end }}
+      env:
+        {{- include "soundsight.env" . | trim | nindent 8 }}
+      {{- with $spec.extraEnvFrom }}
+      envFrom:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+      {{- include "soundsight.probes" . | nindent 6 }}
+      {{- with $spec.preStopSeconds }}
+      lifecycle:
+        preStop:
+          sleep:
+            seconds: {{ . }}
+      {{- end }}
+      {{- with include "soundsight.resources" . }}
+      resources:
+        {{- . | nindent 8 }}
+      {{- end }}
+      volumeMounts:
+        {{- include "soundsight.mounts" . | nindent 8 }}
+  volumes:
+    {{- include "soundsight.volumes" . | nindent 4 }}
+  {{- with $spec.deviceClaims }}
+  resourceClaims:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+{{- end -}}
+
+{{/* Account and rights of a pod, beside those of its containers. Takes root and c. */}}
+{{- define "soundsight.podBasics" -}}
+serviceAccountName: {{ include "soundsight.serviceAccount" . }}
+automountServiceAccountToken: {{ and (eq .c.service "gateway") (eq .root.Values.gateway.discovery "kubernetes") }}
+{{- /* A Service named soundsight-gateway would make variables that begin like our settings. */}}
+enableServiceLinks: false
+{{- include "soundsight.pullSecrets" .root }}
+{{- include "soundsight.podSecurity" 10001 | nindent 0 }}
+{{- end -}}
+
+{{/* The `restricted` Pod Security Standard, for a pod of one user. Takes the user's number. */}}
+{{- define "soundsight.podSecurity" -}}
+securityContext:
+  runAsNonRoot: true
+  runAsUser: {{ . }}
+  runAsGroup: {{ . }}
+  fsGroup: {{ . }}
+  fsGroupChangePolicy: OnRootMismatch
+  seccompProfile:
+    type: RuntimeDefault
+{{- end -}}
+
+{{- define "soundsight.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities:
+  drop: [ALL]
+{{- end -}}
+
+{{/* Which nodes a pod may come to. Takes root and c. */}}
+{{- define "soundsight.placement" -}}
+{{- $spec := .c.spec }}
+{{- range $field := list "priorityClassName" "runtimeClassName" "schedulerName" }}
+{{- with index $spec $field }}
+{{ $field }}: {{ . }}
+{{- end }}
+{{- end }}
+{{- range $field := list "nodeSelector" "tolerations" "affinity" }}
+{{- with index $spec $field }}
+{{ $field }}:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+{{- if $spec.topologySpreadConstraints }}
+{{- $own := dict "labelSelector" (dict "matchLabels" (include "soundsight.selector" (dict "root" .root "name" .c.name) | fromYaml)) }}
+topologySpreadConstraints:
+  {{- range $spec.topologySpreadConstraints }}
+  {{- list (merge (deepCopy .) $own) | toYaml | nindent 2 }}
+  {{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* Health. The start may take long, where a model is loaded. Takes root and c. */}}
+{{- define "soundsight.probes" -}}
+{{- $probes := .c.spec.probes -}}
+startupProbe:
+  {{- include "soundsight.probe" . | nindent 2 }}
+  failureThreshold: {{ div (add $probes.startupSeconds $probes.periodSeconds -1) $probes.periodSeconds }}
+readinessProbe:
+  {{- include "soundsight.probe" . | nindent 2 }}
+  failureThreshold: 2
+livenessProbe:
+  {{- include "soundsight.probe" . | nindent 2 }}
+  failureThreshold: 6
+{{- end -}}
+
+{{- define "soundsight.probe" -}}
+{{- if eq .c.service "vllm" -}}
+httpGet:
+  path: /health
+  port: http
+{{- else if .root.Values.tls.enabled -}}
+{{- /* The kubelet's own gRPC probe speaks no TLS. */ -}}
+exec:
+  command: [python, -m, soundsight_kit.probe]
+{{- else -}}
+grpc:
+  port: {{ .c.port }}
+{{- end }}
+periodSeconds: {{ .c.spec.probes.periodSeconds }}
+timeoutSeconds: {{ .c.spec.probes.timeoutSeconds }}
+{{- end -}}
+
+{{/* What a container asks of its node: what is given, devices by name, and claims. Takes c. */}}
+{{- define "soundsight.resources" -}}
+{{- $resources := deepCopy .c.spec.resources -}}
+{{- with .c.spec.gpus -}}
+{{- $_ := set $resources "limits" (merge (deepCopy .) (default dict $resources.limits)) -}}
+{{- end -}}
+{{- with .c.spec.deviceClaims -}}
+{{- $claims := list -}}
+{{- range . -}}
+{{- $claims = append $claims (dict "name" .name) -}}
+{{- end -}}
+{{- $_ := set $resources "claims" $claims -}}
+{{- end -}}
+{{- with $resources -}}
+{{- toYaml . -}}
+{{- end -}}
+{{- end -}}
