@@ -58,6 +58,19 @@ $(TORCH): $(RUNTIME) locks/torch.txt
 setup-vllm: ## Make .venv-vllm, which serves language models (BUILD=cpu: 3.5 GB, BUILD=cuda: 10 GB)
 	@TORCH_INDEX="$(TORCH_INDEX)" scripts/setup-vllm.sh $(or $(BUILD),auto)
 
+## For operators
+
+# ENGINE is docker, podman or buildah; deploy/images/build.sh tells what else it reads (BASE, ...).
+IMAGES := gateway analyzer scenewriter videogen composer cli
+
+.PHONY: images
+images: ## Build the images that need no GPU (IMAGES="videogen-cuda vllm": those; ENGINE, REGISTRY, TAG)
+	@deploy/images/build.sh $(IMAGES)
+
+.PHONY: sbom
+sbom: ## Copy the bills of materials out of images that were built, to out/sbom (CycloneDX)
+	@deploy/images/sbom.sh out/sbom $(IMAGES)
+
 ## For developers
 
 .PHONY: setup-dev
@@ -78,9 +91,11 @@ test: $(DEV) ## Run the tests of all parts, but the long ones
 test-long: $(DEV) ## Run the tests that take minutes each
 	$(BIN)/python -m pytest -m long $(TWO_AT_ONCE)
 
+# Only the files that have such tests: to read all others takes each process a quarter of a minute.
 .PHONY: test-torch
 test-torch: $(DEV) $(TORCH) ## Run the tests that need PyTorch: tiny models, made on the spot
-	$(BIN)/python -m pytest -m torch
+	$(BIN)/python -m pytest -m torch $(TWO_AT_ONCE) \
+		$$(grep --recursive --files-with-matches --include='test_*.py' 'pytest\.mark\.torch' $(wildcard */tests services/*/tests tests))
 
 # A model of 135 million parameters: it shows that everything fits, not how well a model can write.
 SMOLLM := build/models/smollm2-135m-instruct
@@ -93,6 +108,11 @@ test-vllm: $(DEV) $(SMOLLM) $(filter $(EXAMPLE),$(SONG)) ## Run the tests that n
 $(SMOLLM): deploy/vllm/test-model.txt deploy/vllm/unpack_gguf.py scripts/setup-vllm.sh
 	@TORCH_INDEX="$(TORCH_INDEX)" scripts/setup-vllm.sh $(or $(BUILD),auto)
 	@deploy/vllm/get_test_model.sh $@
+
+# Needs root, buildah and debootstrap, 6 GB for as long as it runs, and a quarter of an hour.
+.PHONY: test-images
+test-images: $(RUNTIME) $(filter $(EXAMPLE),$(SONG)) ## Build the images without a container engine, and have them make a film
+	$(BIN)/python scripts/check_images.py "$(SONG)" $(OPTIONS)
 
 # A seed repeats a run: make fuzz SEED=42. The tests of `make test` send some of the same.
 .PHONY: fuzz
@@ -129,6 +149,15 @@ bench-videogen: $(DEV) $(TORCH) ## Time a video model with and without each feat
 bench-scheduling: $(DEV) ## Simulate videogen's scheduler on 1 to 256 devices (OPTIONS=--help)
 	$(BIN)/python bench/scheduling.py $(OPTIONS)
 
+.PHONY: bench-dispatch
+bench-dispatch: $(DEV) ## Print how busy the gateway keeps 64 videogen endpoints (OPTIONS=--help)
+	$(BIN)/python bench/dispatch.py $(OPTIONS)
+
+# Everything but the burst of 1,000 songs takes a minute; that one takes ten.
+.PHONY: bench-scaling
+bench-scaling: $(DEV) ## Simulate scaling videogen to zero and back, on up to 500 GPUs (OPTIONS=--help)
+	$(BIN)/python bench/scaling.py $(OPTIONS)
+
 # Both documents are kept in out/film, with a contact sheet; BURST=12.5 makes the sheet 12 frames in
 # a row from there, TRUTH=song.json judges the cuts by true beats as well.
 .PHONY: bench-film
@@ -140,6 +169,16 @@ bench-film: $(DEV) $(filter $(EXAMPLE),$(SONG)) ## Measure a finished video: mak
 	$(BIN)/python bench/film.py "$(VIDEO)" --analysis out/film/analysis.json \
 		--storyboard out/film/storyboard.json --sheet out/film/sheet.png \
 		$(if $(BURST),--burst $(BURST)) $(if $(TRUTH),--truth $(TRUTH))
+
+# helm is fetched into build/tools; SOUNDSIGHT_HELM names another one. `make test` runs these too.
+.PHONY: chart
+chart: $(DEV) ## Lint the chart, render it in every way, and check what comes out
+	@$(if $(SOUNDSIGHT_HELM),,scripts/get-helm.sh)
+	$(BIN)/python -m pytest tests/chart $(TWO_AT_ONCE)
+
+.PHONY: chart-examples
+chart-examples: $(DEV) ## Render the chart's profiles to tests/chart/rendered
+	$(BIN)/python scripts/render_chart_examples.py
 
 .PHONY: lint
 lint: lint-code lint-protos lint-generated ## Run every check that needs no test: style, types, contracts, imports, drift
@@ -160,7 +199,9 @@ lint-generated: $(DEV) ## Check that generated files are what their sources give
 	$(BIN)/python scripts/generate_protos.py --check
 	$(BIN)/python scripts/generate_settings_page.py --check
 	$(BIN)/python scripts/generate_errors_page.py --check
+	$(BIN)/python scripts/generate_chart_page.py --check
 	scripts/lock.sh --check
+	deploy/images/lock.sh --check
 
 .PHONY: format
 format: $(DEV) ## Put the Python code into the house's format
@@ -183,9 +224,14 @@ settings-page: $(DEV) ## Generate docs/settings.md from the parts' settings clas
 errors-page: $(DEV) ## Generate docs/errors.md from the parts' error tables
 	$(BIN)/python scripts/generate_errors_page.py
 
+.PHONY: chart-page
+chart-page: $(DEV) ## Generate the chart's table of values, and the settings in its schema
+	$(BIN)/python scripts/generate_chart_page.py
+
 .PHONY: lock
 lock: $(DEV) ## Fit the lock files to what the parts declare (UPGRADE=1: take the newest versions)
 	scripts/lock.sh $(if $(UPGRADE),--upgrade)
+	deploy/images/lock.sh $(if $(UPGRADE),--upgrade)
 
 .PHONY: clean
 clean: ## Remove what was made here: .venv, build, out, caches
