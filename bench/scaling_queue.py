@@ -78,7 +78,7 @@ class Ledger(Database):
         engine = sa.create_engine("sqlite://", poolclass=StaticPool)
         super().__init__(engine)
         self._connection = engine.connect()
-        t.renders.create(self._connection)
+        t.metadata.create_all(self._connection, tables=[t.renders, t.pools])
         self.run(
             "CREATE TABLE workflow_status (workflow_uuid TEXT PRIMARY KEY, "
             "parent_workflow_id TEXT, name TEXT, status TEXT)"
