@@ -12,7 +12,8 @@ COPY kit kit
 COPY client client
 COPY cli cli
 RUN deploy/images/install.sh parts cli
-COPY examples examples
+COPY examples/make_example_song.py examples/
+COPY examples/songsmith examples/songsmith
 RUN /opt/soundsight/bin/python examples/make_example_song.py
 
 FROM ${BASE}

@@ -1,8 +1,19 @@
 #!/bin/sh
 # Prepares the last stage of an image: the Debian packages that are named, the user, its folders.
 #
-#   prepare.sh [PACKAGE...]
+#   prepare.sh [--compiler] [PACKAGE...]
+#
+# --compiler brings what torch.compile calls: a compiler, and Python's headers where Python is
+# Debian's own, which has them in a package.
 set -eu
+
+if [ "${1:-}" = --compiler ]; then
+  shift
+  set -- gcc g++ libc6-dev "$@"
+  if [ "$(command -v python3)" = /usr/bin/python3 ]; then
+    set -- python3-dev "$@"
+  fi
+fi
 
 if [ $# -gt 0 ]; then
   export DEBIAN_FRONTEND=noninteractive

@@ -21,10 +21,9 @@ RUN deploy/images/install.sh parts services/videogen
 
 FROM ${BASE}
 ARG TORCH=none
-# torch.compile calls a C compiler.
 RUN --mount=type=bind,source=deploy/images/prepare.sh,target=/prepare.sh \
-    sh /prepare.sh libegl1 libgl1 libgl1-mesa-dri \
-      $(if [ "$TORCH" != none ]; then echo gcc g++ libc6-dev; fi)
+    if [ "$TORCH" != none ]; then compiler=--compiler; fi; \
+    sh /prepare.sh $compiler libegl1 libgl1 libgl1-mesa-dri
 COPY --from=build /opt/soundsight /opt/soundsight
 COPY LICENSE /usr/share/doc/soundsight/
 ENV PATH=/opt/soundsight/bin:$PATH \

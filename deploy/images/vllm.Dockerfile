@@ -18,9 +18,8 @@ RUN --mount=type=cache,target=/root/.cache/pip \
     deploy/images/install.sh bill .venv-vllm
 
 FROM ${BASE}
-# torch.compile calls a C compiler.
 RUN --mount=type=bind,source=deploy/images/prepare.sh,target=/prepare.sh \
-    sh /prepare.sh gcc g++ libc6-dev libnuma1
+    sh /prepare.sh --compiler libnuma1
 COPY --from=build /opt/soundsight/.venv-vllm /opt/soundsight/.venv-vllm
 ENV PATH=/opt/soundsight/.venv-vllm/bin:$PATH \
     HOME=/tmp \
