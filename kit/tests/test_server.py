@@ -394,6 +394,13 @@ def test_a_wrong_setting_stops_the_service_with_one_line(
     assert "Traceback" not in told
 
 
+def test_a_setting_that_is_empty_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Charts and compose files write empty variables for what nobody chose."""
+    for name in ("METRICS_LISTEN", "TLS_KEY", "LOG_LEVEL", "DRAIN_GRACE_S"):
+        monkeypatch.setenv(f"SOUNDSIGHT_{name}", "")
+    assert KitSettings() == KitSettings.model_construct()
+
+
 def test_help_lists_the_settings() -> None:
     """`--help` names the service's purpose and every setting."""
     child = _child("--help")

@@ -28,7 +28,10 @@ LogFormat = Literal["auto", "json", "console"]
 class KitSettings(BaseSettings):
     """What every Soundsight process can be told."""
 
-    model_config = SettingsConfigDict(env_prefix="SOUNDSIGHT_", extra="ignore", frozen=True)
+    # A variable that is empty, as charts and compose files write it, is one that is not set.
+    model_config = SettingsConfigDict(
+        env_prefix="SOUNDSIGHT_", env_ignore_empty=True, extra="ignore", frozen=True
+    )
 
     listen: str = Field(
         "127.0.0.1:0",
