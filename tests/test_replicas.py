@@ -31,9 +31,9 @@ SUCCEEDED = r.RENDER_STATE_SUCCEEDED
 
 
 @pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+def postgres() -> Iterator[PostgresServer]:
     """A database server of these tests' own: it is killed now and then."""
-    with running_postgres(tmp_path_factory.mktemp("pg")) as server:
+    with running_postgres() as server:
         yield server
 
 

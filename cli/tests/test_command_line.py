@@ -124,7 +124,7 @@ def test_the_question_can_be_broken_off(line: CommandLine, rendered: tuple[Path,
         words = line.arguments("clean")
         os.execv(words[0], words)
     seen = b""
-    while b"Remove all this?" not in seen:
+    while b"Remove all this? [y/N]: " not in seen:
         seen += os.read(terminal, 65536)
     os.write(terminal, b"\x03")
     _, status = os.waitpid(child, 0)

