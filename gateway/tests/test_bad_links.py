@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -125,6 +126,33 @@ async def go_through(bench: Bench, link: Link, song: bytes, badly: str, within_s
         assert "Traceback" not in child.log.read_text()
     assert done.state == states.SUCCEEDED, done.error
     assert set(log.begun.values()) == {1}
+
+
+async def test_a_gateway_that_stands_still_in_a_transaction_holds_nobody_up(
+    monkeypatch: pytest.MonkeyPatch, postgres_url: str
+) -> None:
+    """Its transaction is ended with all its locks, and told as a database that is away."""
+    monkeypatch.setattr(database_module, "IDLE_TRANSACTION_S", 0.5)
+    stopped, other = (Database(create_engine(postgres_url)) for _ in range(2))
+    await stopped.migrate()
+    touch = sa.text("UPDATE soundsight_schema SET version = version")
+    held = threading.Event()
+
+    def stand_still(c: sa.Connection) -> None:
+        c.execute(touch)
+        held.set()
+        time.sleep(1.5)
+        c.execute(touch)
+
+    standing = asyncio.create_task(stopped.write(stand_still))
+    await asyncio.to_thread(held.wait, 10)
+    async with asyncio.timeout(10):
+        await other.write(lambda c: c.execute(touch))
+    assert not standing.done()
+    with pytest.raises(Unavailable):
+        await standing
+    for database in (stopped, other):
+        database.close()
 
 
 async def test_a_database_that_breaks_off_costs_time_alone(

@@ -7,6 +7,7 @@ engine takes over the event loop's default threads and shuts them down when it e
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -26,6 +27,9 @@ BUSY_TIMEOUT_MS: Final = 30_000
 THREADS: Final = 4
 SILENCE_S: Final = 20.0
 """A Postgres that does not answer for so long counts as gone: all transactions here are short."""
+IDLE_TRANSACTION_S: Final = 5.0
+"""A transaction that stands still for so long is ended by Postgres: a gateway that was stopped in
+one would keep its rows locked, and with them the work that others want to take over."""
 MIGRATION_LOCK: Final = 7_368_001
 """Names the Postgres advisory lock under which migrations run."""
 
@@ -92,7 +96,13 @@ def _postgres_engine(url: str, *, pool_size: int) -> sa.Engine:
 
 def _connect(url: str) -> psycopg.Connection[Any]:
     try:
-        return BoundedConnection.connect(url, **LINK)
+        connection = BoundedConnection.connect(url, **LINK)
+        limit = f"{round(IDLE_TRANSACTION_S * 1000)}ms"
+        connection.execute(
+            "SELECT set_config('idle_in_transaction_session_timeout', %s, false)", (limit,)
+        )
+        connection.commit()
+        return connection
     except psycopg.OperationalError as error:
         # The workflow engine waits for a database that is away only where it recognises these
         # words; libpq says otherwise for a socket or a name that is not there just now, and
@@ -101,6 +111,15 @@ def _connect(url: str) -> psycopg.Connection[Any]:
 
 
 AWAY: Final = "connection failed"
+
+UNREACHABLE: Final = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    psycopg.errors.IdleInTransactionSessionTimeout,  # this gateway stood still for a while
+    sqlite3.OperationalError,
+    sqlite3.InterfaceError,
+)
+"""What a database raises that does not answer, rather than refuse."""
 
 LINK: Final[dict[str, Any]] = {
     "connect_timeout": 5,
@@ -167,8 +186,12 @@ class Database:
     async def _run(self, how: Callable[[Callable[[sa.Connection], T]], T], work: Any) -> T:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, how, work)
-        except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
+        except sa.exc.TimeoutError as error:
             raise _explain(error) from error
+        except sa.exc.DBAPIError as error:
+            if isinstance(error.orig, UNREACHABLE):
+                raise _explain(error) from error
+            raise
 
     def _write(self, work: Callable[[sa.Connection], T]) -> T:
         with self._engine.begin() as connection:
