@@ -25,6 +25,7 @@ from soundsight.render.v1 import resources_pb2 as r
 from soundsight_gateway import states
 from soundsight_gateway.app import Gateway, working_gateway
 from soundsight_gateway.database import Database, create_engine
+from soundsight_gateway.http.server import http_served
 from soundsight_gateway.settings import GatewaySettings
 from soundsight_gateway.testing import ScriptedServices, scripted_services
 from soundsight_gateway.testing.postgres import PostgresServer, running_postgres
@@ -71,6 +72,8 @@ class Caller:
         self.channel = open_channel(target)
         self.renders = render_pb2_grpc.RenderServiceStub(self.channel)
         self.files = artifacts_pb2_grpc.ArtifactServiceStub(self.channel)
+        self.http = ""
+        """Where the gateway serves HTTP, if it does."""
         self.gateway_leaves: Callable[[], Awaitable[None]] | None = None
         """Drains the gateway, where it runs in this process."""
 
@@ -171,11 +174,13 @@ class Bench:
         """A gateway in this process; yields somebody who calls it."""
         kit = self.kit()
         async with AsyncExitStack() as stack:
-            gateway = await stack.enter_async_context(
-                working_gateway(kit, self.settings(**changed))
-            )
-            server = Server(kit, gateway.info, gateway.services, _drain(gateway))
+            settings = self.settings(**changed)
+            http = await stack.enter_async_context(http_served(kit, settings))
+            gateway = await stack.enter_async_context(working_gateway(kit, settings))
+            socket = http.grpc_socket if http else None
+            server = Server(kit, gateway.info, gateway.services, _drain(gateway), socket)
             caller = Caller(await server.start())
+            caller.http = f"http://{http.address}" if http else ""
             caller.gateway_leaves = _drain(gateway)
             try:
                 yield caller

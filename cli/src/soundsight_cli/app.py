@@ -307,6 +307,14 @@ def serve(
             show_default="a Unix socket that this machine's commands find",
         ),
     ] = None,
+    http: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT",
+            help="Where the render API is served over HTTP as well.",
+            show_default="nowhere",
+        ),
+    ] = None,
     llm: Llm = None,
     llm_url: LlmUrl = None,
     llm_model: LlmModel = None,
@@ -321,12 +329,13 @@ def serve(
     Examples:
       soundsight serve
       soundsight serve --listen 127.0.0.1:8443
+      soundsight serve --http 127.0.0.1:8080
       soundsight serve --llm ~/models/Qwen3-8B
       soundsight serve --llm-url http://gpu:8000/v1
       soundsight serve --video-model ~/models/Wan2.1-T2V-1.3B-Diffusers
     """
     session = _with_models(context.obj, llm, llm_url, llm_model, video_model)
-    run(commands.serve(session, listen, until_idle=until_idle), stopped="stopped")
+    run(commands.serve(session, listen, http, until_idle=until_idle), stopped="stopped")
 
 
 @app.command(rich_help_panel=CARE)

@@ -244,7 +244,9 @@ async def storyboard(
         stats.show(stats.grids(found.analysis, found.storyboard), console)
 
 
-async def serve(session: Session, listen: str | None, *, until_idle: bool) -> None:
+async def serve(
+    session: Session, listen: str | None, http: str | None, *, until_idle: bool
+) -> None:
     """Keeps the suite up. One that nobody uses any more is given the time to end."""
     if not until_idle:
         session.state.create()
@@ -253,6 +255,7 @@ async def serve(session: Session, listen: str | None, *, until_idle: bool) -> No
     await Supervisor(
         session.state,
         listen=listen,
+        http=http,
         until_idle=until_idle,
         model=session.model,
         video_model=session.video_model,

@@ -45,6 +45,7 @@ class Supervisor:
         state: the folder.
         listen: where the gateway listens instead of a Unix socket, such as
             `127.0.0.1:8443`.
+        http: where the gateway serves HTTP as well, if anywhere.
         until_idle: whether to end when no command uses the suite any more.
         model: the language model that writes; None for none.
         video_model: the diffusion model that films; empty for the built-in renderer.
@@ -55,12 +56,14 @@ class Supervisor:
         state: StateFolder,
         *,
         listen: str | None,
+        http: str | None,
         until_idle: bool,
         model: LanguageModel | None = None,
         video_model: str = "",
     ) -> None:
         self._state = state
         self._listen = listen
+        self._http = http
         self._until_idle = until_idle
         self._model = model
         self._video_model = video_model
@@ -159,7 +162,8 @@ class Supervisor:
             video_model=self._video_model,
         )
         self._state.write_record(record)
-        print(f"soundsight: serving on {record.gateway}", flush=True)
+        http = f" and http://{self._http}" if self._http else ""
+        print(f"soundsight: serving on {record.gateway}{http}", flush=True)
         reasons_to_end: list[Awaitable[Any]] = [
             told.wait(),
             *(self._keep_up(service, lock) for service in services),
@@ -216,6 +220,7 @@ class Supervisor:
             "SOUNDSIGHT_GATEWAY_DATABASE_URL": f"sqlite:///{self._state.database}",
             "SOUNDSIGHT_GATEWAY_ANALYZER": targets["analyzer"],
             "SOUNDSIGHT_GATEWAY_SCENEWRITER": targets["scenewriter"],
+            **({"SOUNDSIGHT_GATEWAY_HTTP_LISTEN": self._http} if self._http else {}),
             "SOUNDSIGHT_GATEWAY_COMPOSER": targets["composer"],
             "SOUNDSIGHT_GATEWAY_VIDEO_ENDPOINTS": targets["videogen"],
             # Renders that nobody waits for stay paused until their command is given again.

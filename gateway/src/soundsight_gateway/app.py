@@ -24,6 +24,7 @@ from soundsight_gateway.error_table import ARTIFACT_SERVICE, RENDER_SERVICE
 from soundsight_gateway.estimating import Estimating
 from soundsight_gateway.executors import Executors, Register
 from soundsight_gateway.filming import Filming
+from soundsight_gateway.http.server import http_served
 from soundsight_gateway.hub import Hub
 from soundsight_gateway.ingest import Ingest
 from soundsight_gateway.notices import Notices
@@ -166,7 +167,7 @@ async def serve(
     kit: KitSettings, settings: GatewaySettings, ready: Callable[[str], None] | None = None
 ) -> None:
     """Runs a gateway until SIGTERM or SIGINT."""
-    async with working_gateway(kit, settings) as gateway:
+    async with http_served(kit, settings) as http, working_gateway(kit, settings) as gateway:
 
         async def drain() -> None:
             gateway.leave()
@@ -180,6 +181,7 @@ async def serve(
             services=gateway.services,
             drain=drain,
             ready=ready,
+            socket=http.grpc_socket if http else None,
         )
         ending.cancel()
 

@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from soundsight.videogen.v1 import profile_pb2
 from soundsight_gateway.discovery.targets import Address, Target, parse_target
+from soundsight_kit.settings import check_host_port
 
 APPLICATION_VERSION: Final = "1"
 """Version of the durable workflows. Bump it by hand with every change that alters their sequence of
@@ -76,6 +77,16 @@ class GatewaySettings(BaseSettings):
         "sqlite:///soundsight-gateway.sqlite",
         description="Where renders are kept: sqlite:///path/to/file or "
         "postgresql://user:password@host/database.",
+    )
+    http_listen: str | None = Field(
+        None,
+        description="Where to serve the HTTP/JSON API: host:port, with the certificate of gRPC "
+        "where one is set. Off when empty.",
+    )
+    http_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Host names that HTTP requests may be for, separated by commas. When empty: "
+        "any; but only localhost and loopback addresses where HTTP_LISTEN is one.",
     )
     analyzer: str = Field(
         "127.0.0.1:7001", description="gRPC target of the analyzer: host:port or unix:/path."
@@ -177,7 +188,15 @@ class GatewaySettings(BaseSettings):
             raise ValueError("must start with sqlite:/// or postgresql://")
         return value
 
-    @field_validator("video_endpoints", mode="before")
+    @field_validator("http_listen")
+    @classmethod
+    def _http_is_host_port(cls, value: str | None) -> str | None:
+        if not value:
+            return None
+        check_host_port(value)
+        return value
+
+    @field_validator("video_endpoints", "http_hosts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):

@@ -59,6 +59,7 @@ class Server:
         info: the answer to GetInfo.
         services: the contracts it serves.
         drain: finishes or puts away running work; cancelled when the grace is over.
+        socket: a Unix socket to serve on as well.
     """
 
     def __init__(
@@ -67,9 +68,11 @@ class Server:
         info: GetInfoResponse,
         services: Sequence[ServiceBinding],
         drain: Callable[[], Awaitable[None]] | None = None,
+        socket: Path | None = None,
     ) -> None:
         self._kit = kit
         self._drain = drain
+        self._listen = [kit.listen, *([f"unix:{socket}"] if socket else [])]
         self._calls = CallInterceptor(
             {
                 f"/{binding.full_name}/{method}": seconds
@@ -95,20 +98,15 @@ class Server:
         Raises:
             CannotListen: when the address is taken or impossible.
         """
-        listen = self._kit.listen
-        if listen.startswith("unix:"):
-            _make_way(Path(listen.removeprefix("unix:")))
-        try:
-            port = self._bind(listen)
-        except RuntimeError as error:
-            raise CannotListen(f"cannot listen on {listen}: is the address taken?") from error
+        ports = [self._bind(listen) for listen in self._listen]
         await self._server.start()
         for name in ("", *self._names, IMPLEMENTATION_SERVICE):
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
-        if listen.startswith("unix:"):
-            _close_to_others(Path(listen.removeprefix("unix:")))
-            return listen
-        return f"{listen.rpartition(':')[0]}:{port}"
+        for listen in self._listen:
+            if listen.startswith("unix:"):
+                _close_to_others(Path(listen.removeprefix("unix:")))
+        first = self._listen[0]
+        return first if first.startswith("unix:") else f"{first.rpartition(':')[0]}:{ports[0]}"
 
     async def stop(self) -> None:
         """Says NOT_SERVING, lets running work and calls end within the grace, then stops."""
@@ -125,15 +123,26 @@ class Server:
             await self._server.stop(STOP_GRACE_S)
 
     def _bind(self, listen: str) -> int:
+        if listen.startswith("unix:"):
+            _make_way(Path(listen.removeprefix("unix:")))
+        credentials = None if listen.startswith("unix:") else self._credentials()
+        try:
+            if credentials is None:
+                return self._server.add_insecure_port(listen)
+            return self._server.add_secure_port(listen, credentials)
+        except RuntimeError as error:
+            raise CannotListen(f"cannot listen on {listen}: is the address taken?") from error
+
+    def _credentials(self) -> grpc.ServerCredentials | None:
+        """TLS as it is set; None without."""
         kit = self._kit
-        if kit.tls_certificate is None or kit.tls_key is None or listen.startswith("unix:"):
-            return self._server.add_insecure_port(listen)
-        credentials = grpc.ssl_server_credentials(
+        if kit.tls_certificate is None or kit.tls_key is None:
+            return None
+        return grpc.ssl_server_credentials(
             [(kit.tls_key.read_bytes(), kit.tls_certificate.read_bytes())],
             root_certificates=kit.tls_client_ca.read_bytes() if kit.tls_client_ca else None,
             require_client_auth=kit.tls_client_ca is not None,
         )
-        return self._server.add_secure_port(listen, credentials)
 
 
 async def run_server(
@@ -144,6 +153,7 @@ async def run_server(
     services: Sequence[ServiceBinding],
     drain: Callable[[], Awaitable[None]] | None = None,
     ready: Callable[[str], None] | None = None,
+    socket: Path | None = None,
 ) -> None:
     """Serves until SIGTERM or SIGINT, then drains.
 
@@ -154,6 +164,7 @@ async def run_server(
         services: the contracts served.
         drain: finishes or puts away running work.
         ready: is told the target once the server serves.
+        socket: a Unix socket to serve on as well.
 
     Raises:
         CannotListen: when the address is taken or impossible.
@@ -168,7 +179,7 @@ async def run_server(
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, on_signal)
     with metrics.served(kit.metrics_listen):
-        server = Server(kit, info, services, drain)
+        server = Server(kit, info, services, drain, socket)
         target = await server.start()
         log.info("serving", target=target, implementation=info.implementation, version=info.version)
         if ready is not None:

@@ -81,14 +81,14 @@ class KitSettings(BaseSettings):
             if not value.removeprefix("unix:").startswith("/"):
                 raise ValueError("a Unix socket needs an absolute path: unix:/run/soundsight.sock")
             return value
-        _check_host_port(value)
+        check_host_port(value)
         return value
 
     @field_validator("metrics_listen")
     @classmethod
     def _metrics_is_host_port(cls, value: str | None) -> str | None:
         if value is not None:
-            _check_host_port(value)
+            check_host_port(value)
         return value
 
     @field_validator("artifacts_url")
@@ -114,7 +114,8 @@ class KitSettings(BaseSettings):
         return self
 
 
-def _check_host_port(value: str) -> None:
+def check_host_port(value: str) -> None:
+    """Raises ValueError unless `value` is an address to listen on: host:port."""
     host, colon, port = value.rpartition(":")
     if not (colon and host and port.isascii() and port.isdigit() and int(port) <= 65_535):
         raise ValueError("must be host:port, or unix:/absolute/path where a socket is meant")

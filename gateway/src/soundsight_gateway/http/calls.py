@@ -1,0 +1,99 @@
+"""Requests that become calls of the gateway's own gRPC server.
+
+Every call goes the way of a gRPC caller's: errors, logs and metrics are made in one place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import Any, Final
+
+import grpc
+from aiohttp import web
+from google.protobuf import json_format
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+
+from soundsight_gateway.http import streams
+from soundsight_gateway.http.problems import Refused
+from soundsight_gateway.http.requests import request_of
+from soundsight_gateway.http.rules import Rule
+
+CALL_TIMEOUT_S: Final = 300.0
+"""Longest call with one answer; to estimate a render, its song may have to be decoded first."""
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def handler_of(rule: Rule, channel: grpc.aio.Channel) -> Handler:
+    """The handler of a rule's requests, which calls its method over `channel`.
+
+    Raises ValueError for a method that takes a stream, or answers with one of what `streams` does
+    not know how to write.
+    """
+    method = rule.method
+    if method.client_streaming or (
+        method.server_streaming and method.output_type.full_name != streams.EVENT
+    ):
+        raise ValueError(f"{rule.full_method} cannot be called over HTTP")
+    return _answer_stream(rule, channel) if method.server_streaming else _answer(rule, channel)
+
+
+def _answer(rule: Rule, channel: grpc.aio.Channel) -> Handler:
+    method = channel.unary_unary(rule.full_method, *_serializers(rule))
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        message = request_of(rule, request.match_info, request.query, await _body(request))
+        response = await method(message, timeout=CALL_TIMEOUT_S, metadata=trace_of(request))
+        return json_response(response)
+
+    return answer
+
+
+def _answer_stream(rule: Rule, channel: grpc.aio.Channel) -> Handler:
+    method = channel.unary_stream(rule.full_method, *_serializers(rule))
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        message: Any = request_of(rule, request.match_info, request.query, await _body(request))
+        framing = streams.framing_of(request)
+        framing.resume(message)
+        call: Any = method(message, metadata=trace_of(request))
+        try:
+            return await streams.send(request, framing, aiter(call))
+        finally:
+            call.cancel()
+
+    return answer
+
+
+def _serializers(rule: Rule) -> tuple[Callable[[Message], bytes], Callable[[bytes], Message]]:
+    request: type[Message] = GetMessageClass(rule.method.input_type)
+    response: type[Message] = GetMessageClass(rule.method.output_type)
+    return request.SerializeToString, response.FromString
+
+
+def trace_of(request: web.Request) -> list[tuple[str, str]]:
+    """The trace that a request belongs to, as a call's metadata."""
+    names = ("traceparent", "tracestate")
+    return [(name, request.headers[name]) for name in names if name in request.headers]
+
+
+def json_response(message: Message) -> web.Response:
+    """A message as protobuf JSON."""
+    return web.json_response(
+        text=json_format.MessageToJson(message, indent=None, ensure_ascii=False)
+    )
+
+
+async def _body(request: web.Request) -> bytes:
+    """The body of a request, which is JSON or nothing."""
+    body = await request.read()
+    if body and request.content_type != "application/json":
+        raise Refused(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            "the body must be JSON, and say so: Content-Type: application/json",
+            reason="NOT_JSON",
+            code=grpc.StatusCode.INVALID_ARGUMENT,
+        )
+    return body

@@ -1,0 +1,202 @@
+"""Files over HTTP: uploads that can be resumed, downloads of parts."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+from collections.abc import AsyncIterator
+from http import HTTPStatus
+from pathlib import PurePosixPath
+from typing import Final
+from urllib.parse import quote
+
+import grpc
+from aiohttp import web
+
+from soundsight.common.v1.common_pb2 import ArtifactRef
+from soundsight.render.v1 import artifacts_pb2, artifacts_pb2_grpc, render_pb2, render_pb2_grpc
+from soundsight_gateway.artifact_service import CHUNK_BYTES, OCTETS
+from soundsight_gateway.http.calls import CALL_TIMEOUT_S, json_response, trace_of
+from soundsight_gateway.http.problems import Refused, response_of
+from soundsight_gateway.http.ranges import sent_part, wanted_part
+from soundsight_kit.errors import InvalidArgument, NotFound, error_from_rpc
+from soundsight_kit.logs import log
+
+DOWNLOAD_TIMEOUT_S: Final = 3600.0
+OUTPUTS: Final = ("video", "poster", "analysis", "storyboard")
+"""The files among a render's outputs."""
+
+_SHOWN: Final = re.compile(r"(audio|video)/.+|image/(png|jpeg|webp|gif|avif)|application/json")
+"""What a browser may show as a page of this server: nothing that could hold a script."""
+_DIGEST: Final = re.compile(r"sha-256=:([A-Za-z0-9+/=]+):")
+
+
+class Files:
+    """The handlers of routes for files.
+
+    Args:
+        channel: to the gateway's own gRPC server.
+    """
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._files = artifacts_pb2_grpc.ArtifactServiceStub(channel)
+        self._renders = render_pb2_grpc.RenderServiceStub(channel)
+
+    def routes(self) -> list[web.AbstractRouteDef]:
+        """All routes for files."""
+        project = "/v1/{parent:projects/[^/:]+}"
+        return [
+            web.put(f"{project}/uploads/{{upload_id}}", self.upload),
+            web.get(f"{project}/uploads/{{upload_id}}", self.get_upload),
+            web.get(f"{project}/artifacts:download", self.download),
+            web.get(
+                f"{project}/renders/{{render}}/outputs/{{output:{'|'.join(OUTPUTS)}}}",
+                self.download_output,
+            ),
+        ]
+
+    async def upload(self, request: web.Request) -> web.StreamResponse:
+        """Takes a file, or what is still missing of it."""
+        part = sent_part(request)
+        header = artifacts_pb2.UploadHeader(
+            parent=request.match_info["parent"],
+            upload_id=request.match_info["upload_id"],
+            offset_bytes=part.first,
+            size_bytes=part.size,
+            sha256=_digest_of(request),
+            media_type=request.content_type,
+            file_name=request.query.get("fileName", ""),
+        )
+
+        async def requests() -> AsyncIterator[artifacts_pb2.UploadRequest]:
+            yield artifacts_pb2.UploadRequest(header=header)
+            async for chunk in request.content.iter_chunked(CHUNK_BYTES):
+                yield artifacts_pb2.UploadRequest(chunk=chunk)
+
+        try:
+            answer = await self._files.Upload(requests(), metadata=trace_of(request))
+        except grpc.RpcError as raised:
+            error = error_from_rpc(raised)
+            if error.reason == "UPLOAD_INCOMPLETE" and part.end < part.size:
+                # More was announced than this request was to bring: all of it came.
+                response = json_response(artifacts_pb2.GetUploadResponse(committed_bytes=part.end))
+                response.set_status(202)
+                return response
+            raise error from None
+        return json_response(answer)
+
+    async def get_upload(self, request: web.Request) -> web.StreamResponse:
+        """Tells how far an upload is."""
+        wanted = artifacts_pb2.GetUploadRequest(
+            parent=request.match_info["parent"], upload_id=request.match_info["upload_id"]
+        )
+        answer = await self._files.GetUpload(
+            wanted, timeout=CALL_TIMEOUT_S, metadata=trace_of(request)
+        )
+        return json_response(answer)
+
+    async def download(self, request: web.Request) -> web.StreamResponse:
+        """Gives out a file."""
+        uri = request.query.get("uri", "")
+        return await self._send(request, uri, uri.rpartition("/")[2])
+
+    async def download_output(self, request: web.Request) -> web.StreamResponse:
+        """Gives out one of a render's files. Raises NotFound before it is there."""
+        parent, render, output = (request.match_info[key] for key in ("parent", "render", "output"))
+        name = f"{parent}/renders/{render}"
+        found = await self._renders.GetRender(
+            render_pb2.GetRenderRequest(name=name),
+            timeout=CALL_TIMEOUT_S,
+            metadata=trace_of(request),
+        )
+        file: ArtifactRef = getattr(found.outputs, output)
+        if not file.uri:
+            raise NotFound("artifact", f"{name}/outputs/{output}", reason="NOT_MADE_YET")
+        return await self._send(request, file.uri, output + PurePosixPath(file.uri).suffix)
+
+    async def _send(self, request: web.Request, uri: str, name: str) -> web.StreamResponse:
+        parent = request.match_info["parent"]
+        file = await self._describe(request, parent, uri)
+        response = web.StreamResponse(headers=_headers_of(file, name))
+        response.etag = file.sha256
+        if file.sha256 in {tag.value for tag in request.if_none_match or ()}:
+            response.set_status(HTTPStatus.NOT_MODIFIED)
+            await response.prepare(request)
+            return response
+        part = wanted_part(request, file.size_bytes, f'"{file.sha256}"')
+        if part is None:
+            return _beyond_the_end(file)
+        if not part.is_whole:
+            response.set_status(HTTPStatus.PARTIAL_CONTENT)
+            response.headers["Content-Range"] = part.content_range
+        response.content_length = part.length
+        await response.prepare(request)
+        if request.method == "HEAD" or not part.length:
+            return response
+        wanted = artifacts_pb2.DownloadRequest(
+            parent=parent, uri=uri, offset_bytes=part.first, limit_bytes=part.length
+        )
+        call = self._files.Download(wanted, timeout=DOWNLOAD_TIMEOUT_S, metadata=trace_of(request))
+        try:
+            async for piece in call:
+                await response.write(piece.chunk)
+        except grpc.RpcError as raised:
+            # Too late for another status: a caller sees that bytes are missing.
+            log.warning("download broke off", uri=uri, error=str(error_from_rpc(raised)))
+            if request.transport is not None:
+                request.transport.abort()
+        finally:
+            call.cancel()
+        return response
+
+    async def _describe(self, request: web.Request, parent: str, uri: str) -> ArtifactRef:
+        """What lies at a URI. Raises the error that the download ends with."""
+        wanted = artifacts_pb2.DownloadRequest(parent=parent, uri=uri, limit_bytes=1)
+        call = self._files.Download(wanted, timeout=CALL_TIMEOUT_S, metadata=trace_of(request))
+        async for first in call:
+            return first.artifact
+        raise NotFound("artifact", uri)
+
+
+def _headers_of(file: ArtifactRef, name: str) -> dict[str, str]:
+    """What a browser is told about a file: callers of the API chose its media type."""
+    disposition = "inline" if _SHOWN.fullmatch(file.media_type) else "attachment"
+    return {
+        "Accept-Ranges": "bytes",
+        "Content-Type": file.media_type or OCTETS,
+        "Content-Disposition": f"{disposition}; filename*=UTF-8''{quote(name, safe='')}",
+    }
+
+
+def _beyond_the_end(file: ArtifactRef) -> web.Response:
+    error = Refused(
+        HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
+        f"the file has {file.size_bytes} bytes, and the range none of them",
+        reason="OFFSET_BEYOND_END",
+        code=grpc.StatusCode.OUT_OF_RANGE,
+    )
+    response = response_of(error)
+    response.headers["Content-Range"] = f"bytes */{file.size_bytes}"
+    return response
+
+
+def _digest_of(request: web.Request) -> str:
+    """The SHA-256 of the whole file by `Repr-Digest` (RFC 9530); empty when none is given.
+
+    Raises InvalidArgument for a header that names none.
+    """
+    given = request.headers.get("Repr-Digest", "")
+    if not given:
+        return ""
+    found = _DIGEST.search(given)
+    try:
+        digest = base64.b64decode(found[1], validate=True) if found else b""
+    except binascii.Error:
+        digest = b""
+    if len(digest) != hashlib.sha256().digest_size:
+        raise InvalidArgument(
+            "Repr-Digest must hold sha-256=:BASE64: of the whole file", field="Repr-Digest"
+        )
+    return digest.hex()

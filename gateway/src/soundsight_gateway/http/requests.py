@@ -1,0 +1,125 @@
+"""What an HTTP request asks of a method: its path, query and body as the method's request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from google.protobuf import json_format
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+from multidict import MultiMapping
+
+from soundsight_gateway.http.rules import WHOLE_BODY, Rule
+from soundsight_kit.errors import InvalidArgument
+
+BAD_QUERY: Final = "BAD_QUERY"
+
+_AS_TEXT: Final = frozenset(
+    {
+        "google.protobuf.Timestamp",
+        "google.protobuf.Duration",
+        "google.protobuf.FieldMask",
+    }
+)
+"""Messages that JSON, and so a query, writes as one text."""
+
+
+def request_of(
+    rule: Rule, path: Mapping[str, str], query: MultiMapping[str], body: bytes
+) -> Message:
+    """The request of a rule's method.
+
+    The path has the last word, as the annotations' specification wants it.
+
+    Args:
+        path: values of the path's variables, by field.
+        query: parameters: paths of fields in either spelling, repeated for repeated fields.
+        body: JSON, or nothing.
+
+    Raises InvalidArgument for what the method has no field for, and for values that do not fit.
+    """
+    request: Message = GetMessageClass(rule.method.input_type)()
+    if rule.body == WHOLE_BODY:
+        _parse(body, request)
+    elif rule.body:
+        part = getattr(request, rule.body)
+        part.SetInParent()
+        _parse(body, part)
+    elif body:
+        raise InvalidArgument("this method takes no body", reason="BODY_NOT_TAKEN")
+    _read_query(request, query, {*path, rule.body})
+    for field, value in path.items():
+        json_format.ParseDict({field: value}, request)
+    return request
+
+
+def _parse(body: bytes, message: Message) -> None:
+    try:
+        if body and not body.lstrip().startswith(b"{"):
+            raise json_format.ParseError("it is no object")
+        json_format.Parse(body or b"{}", message)
+    except (json_format.ParseError, UnicodeDecodeError) as error:
+        raise InvalidArgument(
+            f"the body is no {message.DESCRIPTOR.full_name} in protobuf JSON: {error}",
+            reason="UNREADABLE_REQUEST",
+        ) from None
+
+
+def _read_query(request: Message, query: MultiMapping[str], taken: set[str]) -> None:
+    """Sets the fields that parameters name, but for those `taken` by the path and the body."""
+    given: dict[str, Any] = {}
+    for parameter, text in query.items():
+        *parents, leaf = _fields(request.DESCRIPTOR, parameter, taken)
+        place = given
+        for field in parents:
+            place = place.setdefault(field.json_name, {})
+        value = _json_value(leaf, text, parameter)
+        if leaf.is_repeated:
+            place.setdefault(leaf.json_name, []).append(value)
+        elif leaf.json_name in place:
+            raise _refused(parameter, "is given more than once")
+        else:
+            place[leaf.json_name] = value
+    try:
+        json_format.ParseDict(given, request)
+    except json_format.ParseError as error:
+        raise InvalidArgument(f"the query does not fit: {error}", reason=BAD_QUERY) from None
+
+
+def _fields(descriptor: Any, parameter: str, taken: set[str]) -> list[Any]:
+    """The fields along a parameter's path, from the request's own to the one that is set."""
+    fields: list[Any] = []
+    for name in parameter.split("."):
+        field = _named(descriptor, name)
+        if field is None or (fields and fields[-1].is_repeated):
+            raise _refused(parameter, "is no parameter of this method")
+        if not fields and (field.name in taken or WHOLE_BODY in taken):
+            raise _refused(parameter, "stands in the path or the body, not in the query")
+        fields.append(field)
+        descriptor = field.message_type
+    if descriptor is not None and descriptor.full_name not in _AS_TEXT:
+        raise _refused(parameter, "is no single value: name the fields within it")
+    return fields
+
+
+def _named(descriptor: Any, name: str) -> Any:
+    """A field by its name in either spelling; None when there is none."""
+    if descriptor is None:
+        return None
+    if (field := descriptor.fields_by_name.get(name)) is not None:
+        return field
+    return next((field for field in descriptor.fields if field.json_name == name), None)
+
+
+def _json_value(field: Any, text: str, parameter: str) -> str | bool:
+    """A parameter's text as protobuf JSON has it: only truth values are no text there."""
+    if field.cpp_type != field.CPPTYPE_BOOL:
+        return text
+    if text not in ("true", "false"):
+        raise _refused(parameter, "must be true or false")
+    return text == "true"
+
+
+def _refused(parameter: str, why: str) -> InvalidArgument:
+    return InvalidArgument(f"{parameter[:100]} {why}", field=parameter[:100], reason=BAD_QUERY)

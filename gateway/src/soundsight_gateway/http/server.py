@@ -1,0 +1,154 @@
+"""The HTTP server beside the gateway's gRPC server, whose caller it is."""
+
+from __future__ import annotations
+
+import ssl
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from importlib import resources
+from pathlib import Path
+from typing import Final
+
+import grpc
+from aiohttp import web
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from soundsight.render.v1 import render_pb2
+from soundsight_gateway.http.calls import Handler, handler_of
+from soundsight_gateway.http.files import Files
+from soundsight_gateway.http.guard import guard, is_loopback
+from soundsight_gateway.http.problems import errors_as_problems
+from soundsight_gateway.http.rules import rules_of
+from soundsight_gateway.settings import GatewaySettings
+from soundsight_kit.channels import open_channel
+from soundsight_kit.logs import log
+from soundsight_kit.server import CannotListen
+from soundsight_kit.settings import KitSettings
+
+MAX_BODY_BYTES: Final = 8 << 20
+"""Largest JSON body: twice a gRPC message, which needs less room. Files are streamed."""
+KEEPALIVE_S: Final = 75.0
+"""How long a connection is kept that asks nothing."""
+HEALTH_TIMEOUT_S: Final = 5.0
+STOP_GRACE_S: Final = 1.0
+"""What answers under way get to be written, once their calls have ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpServer:
+    """An HTTP server that runs."""
+
+    address: str
+    """host:port it listens on."""
+    grpc_socket: Path
+    """The Unix socket on which the gateway's gRPC server must be served for it."""
+
+
+@asynccontextmanager
+async def http_served(
+    kit: KitSettings, settings: GatewaySettings
+) -> AsyncIterator[HttpServer | None]:
+    """Serves HTTP within the block; yields None, and serves nothing, without an address for it.
+
+    Raises:
+        CannotListen: when the address is taken or impossible.
+    """
+    if settings.http_listen is None:
+        yield None
+        return
+    host, _, port = settings.http_listen.rpartition(":")
+    host = host.strip("[]")
+    with tempfile.TemporaryDirectory(prefix="soundsight-gateway-", dir=_short_folder()) as folder:
+        socket = Path(folder) / "grpc.sock"
+        async with open_channel(f"unix:{socket}") as channel:
+            runner = web.AppRunner(
+                application(channel, settings.http_hosts, listens_on_loopback=is_loopback(host)),
+                # Who goes away lets go of the call that was made for them.
+                handler_cancellation=True,
+                access_log=None,
+                auto_decompress=False,
+                keepalive_timeout=KEEPALIVE_S,
+                shutdown_timeout=STOP_GRACE_S,
+            )
+            await runner.setup()
+            try:
+                site = web.TCPSite(runner, host, int(port), ssl_context=_tls(kit))
+                try:
+                    await site.start()
+                except OSError as error:
+                    raise CannotListen(
+                        f"cannot serve HTTP on {settings.http_listen}: {error.strerror}"
+                    ) from error
+                served = HttpServer(f"{host}:{runner.addresses[0][1]}", socket)
+                log.info("serving HTTP", address=served.address)
+                yield served
+            finally:
+                await runner.cleanup()
+
+
+def application(
+    channel: grpc.aio.Channel, hosts: tuple[str, ...], *, listens_on_loopback: bool
+) -> web.Application:
+    """All routes. `channel` leads to the gateway's own gRPC server; `guard` explains the rest."""
+    app = web.Application(
+        middlewares=[errors_as_problems, guard(hosts, listens_on_loopback=listens_on_loopback)],
+        client_max_size=MAX_BODY_BYTES,
+    )
+    for rule in rules_of(render_pb2.DESCRIPTOR.services_by_name["RenderService"]):
+        app.router.add_route(rule.verb, rule.path(), handler_of(rule, channel))
+    app.add_routes(Files(channel).routes())
+    app.on_response_prepare.append(_for_all_answers)
+    app.router.add_get("/healthz", _health(channel))
+    app.router.add_get("/openapi.json", _openapi)
+    return app
+
+
+async def _for_all_answers(_: web.Request, response: web.StreamResponse) -> None:
+    # Not which versions of what answer.
+    response.headers["Server"] = "soundsight-gateway"
+    # Files are what their uploader said they are, and nothing that a browser makes of them.
+    response.headers["X-Content-Type-Options"] = "nosniff"
+
+
+def _health(channel: grpc.aio.Channel) -> Handler:
+    """What load balancers ask: whether the gRPC server serves."""
+    health = health_pb2_grpc.HealthStub(channel)
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        try:
+            asked = health_pb2.HealthCheckRequest()
+            status = (await health.Check(asked, timeout=HEALTH_TIMEOUT_S)).status
+        except grpc.RpcError:
+            status = health_pb2.HealthCheckResponse.NOT_SERVING
+        serves = status == health_pb2.HealthCheckResponse.SERVING
+        name = health_pb2.HealthCheckResponse.ServingStatus.Name(status)
+        code = HTTPStatus.OK if serves else HTTPStatus.SERVICE_UNAVAILABLE
+        return web.json_response({"status": name}, status=code)
+
+    return answer
+
+
+def _short_folder() -> str:
+    """Where temporary files lie, unless a socket's path (107 bytes at most) would be too long."""
+    usual = tempfile.gettempdir()
+    return usual if len(usual.encode()) < 60 else "/tmp"  # noqa: S108 - only to hold a folder of our own
+
+
+async def _openapi(request: web.Request) -> web.StreamResponse:
+    """The description of the API, which `make openapi` writes."""
+    text = resources.files(__package__).joinpath("openapi.json").read_text()
+    return web.json_response(text=text)
+
+
+def _tls(kit: KitSettings) -> ssl.SSLContext | None:
+    """TLS as gRPC is served with."""
+    if kit.tls_certificate is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=kit.tls_client_ca)
+    context.load_cert_chain(kit.tls_certificate, kit.tls_key)
+    if kit.tls_client_ca is not None:
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context

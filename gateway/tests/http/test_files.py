@@ -1,0 +1,246 @@
+"""Files over HTTP arrive as they were sent, whole or in parts, and are no pages of ours."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from aiohttp import ClientPayloadError
+
+from soundsight_kit.testing import assert_eventually
+
+PROJECT = "/v1/projects/demo"
+UPLOAD = f"{PROJECT}/uploads/upload-0001"
+MIB = 1 << 20
+DATA = bytes(range(250)) * 80_000
+"""19 MiB: several parts, the last of them shorter."""
+SMALL = DATA[: 2 * MIB + 3]
+
+
+def repr_digest(data: bytes) -> str:
+    return f"sha-256=:{base64.b64encode(hashlib.sha256(data).digest()).decode()}:"
+
+
+async def download(web: Any, ref: dict[str, str], **headers: str) -> Any:
+    return await web.ask(
+        "GET", f"{PROJECT}/artifacts:download", params={"uri": ref["uri"]}, headers=headers
+    )
+
+
+async def committed(web: Any) -> int:
+    return int((await web.ask("GET", UPLOAD)).json.get("committedBytes", 0))
+
+
+async def test_what_is_sent_comes_back(web: Any) -> None:
+    """Whole, with the digest and the media type that it was sent with."""
+    headers = {"Repr-Digest": repr_digest(DATA), "Content-Type": "audio/ogg; codecs=opus"}
+    sent = await web.ask("PUT", UPLOAD, data=DATA, headers=headers)
+    ref = sent.json["artifact"]
+    assert (ref["sha256"], ref["mediaType"]) == (hashlib.sha256(DATA).hexdigest(), "audio/ogg")
+    back = await download(web, ref)
+    assert back.body == DATA
+    assert back.headers["Content-Type"] == "audio/ogg"
+    assert back.headers["ETag"] == f'"{ref["sha256"]}"'
+
+
+async def test_other_bytes_than_the_digest_says_are_refused(web: Any) -> None:
+    """What was changed on the way is no file of ours."""
+    answer = await web.ask("PUT", UPLOAD, data=DATA, headers={"Repr-Digest": repr_digest(b"else")})
+    assert (answer.status, answer.json["reason"]) == (500, "CHECKSUM_MISMATCH")
+    assert (await web.ask("GET", UPLOAD)).status == 404
+
+
+@pytest.mark.parametrize("digest", ["sha-256=abc", "sha-256=:abc:", "md5=:YWJj:", "sha-256=:====:"])
+async def test_a_digest_that_is_none_is_refused(web: Any, digest: str) -> None:
+    """Rather than left unchecked."""
+    answer = await web.ask("PUT", UPLOAD, data=b"abc", headers={"Repr-Digest": digest})
+    assert (answer.status, answer.json["violations"][0]["field"]) == (400, "Repr-Digest")
+
+
+async def test_an_upload_goes_on_where_it_broke_off(web: Any) -> None:
+    """What a broken request had sent is kept, its size is told, and the rest completes it."""
+    begun = asyncio.Event()
+
+    async def broken() -> AsyncIterator[bytes]:
+        yield DATA[: 9 * MIB]
+        begun.set()
+        await asyncio.sleep(60)
+
+    headers = {"Content-Length": str(len(DATA))}
+    sending = asyncio.create_task(web.ask("PUT", UPLOAD, data=broken(), headers=headers))
+    await begun.wait()
+
+    async def kept() -> bool:
+        return await committed(web) > 0
+
+    await assert_eventually(kept)
+    sending.cancel()
+
+    async def whole() -> bool:
+        return await committed(web) == 9 * MIB
+
+    await assert_eventually(whole)
+    rest = {"Content-Range": f"bytes {9 * MIB}-{len(DATA) - 1}/{len(DATA)}"}
+    sent = await web.ask("PUT", UPLOAD, data=DATA[9 * MIB :], headers=rest)
+    assert (await download(web, sent.json["artifact"])).body == DATA
+
+
+async def test_a_file_can_be_sent_in_pieces(web: Any) -> None:
+    """Each but the last is accepted with how much there is now."""
+    for start in range(0, len(DATA), 8 * MIB):
+        piece = DATA[start : start + 8 * MIB]
+        end = start + len(piece)
+        headers = {"Content-Range": f"bytes {start}-{end - 1}/{len(DATA)}"}
+        answer = await web.ask("PUT", UPLOAD, data=piece, headers=headers)
+        if end < len(DATA):
+            assert (answer.status, answer.json) == (202, {"committedBytes": str(end)})
+    assert answer.status == 200
+    assert (await download(web, answer.json["artifact"])).body == DATA
+
+
+async def test_a_piece_at_the_wrong_place_is_refused(web: Any) -> None:
+    """With how much there is, so that the caller can go on from there."""
+    headers = {"Content-Range": "bytes 5-9/10"}
+    answer = await web.ask("PUT", UPLOAD, data=b"56789", headers=headers)
+    assert (answer.status, answer.json["reason"]) == (400, "WRONG_OFFSET")
+    assert answer.json["metadata"] == {"committed_bytes": "0"}
+
+
+@pytest.mark.parametrize(
+    "content_range",
+    ["bytes 0-9/10", "bytes 0-4/4", "bytes 4-0/10", "bytes */10", "0-4/5", "bytes 0-4/*"],
+)
+async def test_a_range_that_contradicts_its_body_is_refused(web: Any, content_range: str) -> None:
+    """Five bytes are sent each time."""
+    answer = await web.ask("PUT", UPLOAD, data=b"01234", headers={"Content-Range": content_range})
+    assert (answer.status, answer.json["violations"][0]["field"]) == (400, "Content-Range")
+
+
+async def test_an_upload_says_how_long_it_is(web: Any) -> None:
+    """A body of unknown length is refused: nobody could tell whether all of it came."""
+
+    async def endless() -> AsyncIterator[bytes]:
+        yield b"abc"
+
+    answer = await web.ask("PUT", UPLOAD, data=endless())
+    assert (answer.status, answer.json["reason"]) == (411, "LENGTH_REQUIRED")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "first", "end"),
+    [
+        ("bytes=0-9", 0, 10),
+        (f"bytes={MIB - 5}-{MIB + 4}", MIB - 5, MIB + 5),
+        ("bytes=-7", len(SMALL) - 7, len(SMALL)),
+        (f"bytes={len(SMALL) - 1}-", len(SMALL) - 1, len(SMALL)),
+        (f"bytes=5-{len(SMALL) * 2}", 5, len(SMALL)),
+    ],
+)
+async def test_any_part_of_a_file_can_be_had(web: Any, wanted: str, first: int, end: int) -> None:
+    """As a player that seeks asks for it."""
+    back = await download(web, await web.upload(SMALL), Range=wanted)
+    assert (back.status, back.body) == (206, SMALL[first:end])
+    assert back.headers["Content-Range"] == f"bytes {first}-{end - 1}/{len(SMALL)}"
+
+
+@pytest.mark.parametrize("wanted", ["bytes=9-5", "bytes=0-1,3-4", "lines=0-1", "bytes=x-", "bytes"])
+async def test_a_range_that_is_none_is_the_whole_file(web: Any, wanted: str) -> None:
+    """As RFC 9110 wants it."""
+    back = await download(web, await web.upload(SMALL), Range=wanted)
+    assert (back.status, back.body) == (200, SMALL)
+
+
+async def test_a_part_beyond_the_end_is_refused(web: Any) -> None:
+    """With the size of the file."""
+    back = await download(web, await web.upload(SMALL), Range=f"bytes={len(SMALL)}-")
+    assert (back.status, back.headers["Content-Range"]) == (416, f"bytes */{len(SMALL)}")
+    assert back.headers["Content-Type"].startswith("application/problem+json")
+
+
+async def test_who_has_the_file_gets_it_no_second_time(web: Any) -> None:
+    """By its digest; and a part of another version is no part of this one."""
+    ref = await web.upload(SMALL)
+    etag = f'"{ref["sha256"]}"'
+    same = await download(web, ref, **{"If-None-Match": f'"x", {etag}'})
+    assert (same.status, same.body) == (304, b"")
+    assert (await download(web, ref, **{"If-None-Match": '"x"'})).status == 200
+    part = {"Range": "bytes=0-1"}
+    assert (await download(web, ref, **part, **{"If-Range": etag})).status == 206
+    assert (await download(web, ref, **part, **{"If-Range": '"x"'})).status == 200
+
+
+async def test_a_head_tells_what_a_get_would(web: Any) -> None:
+    """Size and type, without the bytes."""
+    ref = await web.upload(SMALL)
+    url = f"{PROJECT}/artifacts:download"
+    head = await web.ask("HEAD", url, params={"uri": ref["uri"]})
+    got = await web.ask("GET", url, params={"uri": ref["uri"]})
+    assert head.body == b""
+    for name in ("Content-Length", "Content-Type", "ETag", "Accept-Ranges"):
+        assert head.headers[name] == got.headers[name]
+
+
+@pytest.mark.parametrize(
+    ("media_type", "shown"),
+    [
+        ("video/mp4", True),
+        ("audio/flac", True),
+        ("image/png", True),
+        ("image/svg+xml", False),
+        ("text/html", False),
+        ("application/xhtml+xml", False),
+        ("application/pdf", False),
+    ],
+)
+async def test_what_could_hold_a_script_is_no_page(web: Any, media_type: str, shown: bool) -> None:
+    """A browser saves it rather than showing it as a page of the gateway's."""
+    sent = await web.ask("PUT", UPLOAD, data=b"<script>", headers={"Content-Type": media_type})
+    back = await download(web, sent.json["artifact"])
+    assert back.headers["Content-Disposition"].startswith("inline" if shown else "attachment")
+    assert back.headers["X-Content-Type-Options"] == "nosniff"
+
+
+async def test_a_foreign_file_does_not_exist(web: Any) -> None:
+    """Nor does one that is not there, and an address elsewhere is refused."""
+    ref = await web.upload(SMALL)
+    url = "/v1/projects/other/artifacts:download"
+    assert (await web.ask("GET", url, params={"uri": ref["uri"]})).status == 404
+    elsewhere = await web.ask("GET", url, params={"uri": "https://example.org/"})
+    assert (elsewhere.status, elsewhere.json["reason"]) == (400, "FOREIGN_URI")
+    assert (await web.ask("GET", url)).status == 400
+
+
+async def test_outputs_are_there_once_they_are_made(web: Any, bench: Any, song: bytes) -> None:
+    """Each by its name; before, it is 404 with a reason of its own."""
+    bench.services.analyzer.takes_s = 60.0
+    waiting = (await web.create(await web.upload(song)))["name"]
+    early = await web.ask("GET", f"/v1/{waiting}/outputs/video")
+    assert (early.status, early.json["reason"]) == (404, "NOT_MADE_YET")
+    assert (await web.ask("GET", f"/v1/{waiting}/outputs/other")).status == 404
+    bench.services.analyzer.takes_s = 0.0
+    name = (await web.create(await web.upload(song), seed="1"))["name"]
+    await web.ask("GET", f"/v1/{name}:watch")
+    outputs = (await web.ask("GET", f"/v1/{name}")).json["outputs"]
+    for output in ("video", "poster", "analysis", "storyboard"):
+        got = await web.ask("GET", f"/v1/{name}/outputs/{output}")
+        assert hashlib.sha256(got.body).hexdigest() == outputs[output]["sha256"]
+        assert f"''{output}." in got.headers["Content-Disposition"]
+        if output in ("analysis", "storyboard"):
+            assert json.loads(got.body)
+
+
+async def test_a_download_that_breaks_is_seen_to_be_broken(web: Any, bench: Any) -> None:
+    """A file that vanishes meanwhile never looks whole."""
+    ref = await web.upload(DATA)
+    async with web.session.get(
+        f"{PROJECT}/artifacts:download", params={"uri": ref["uri"]}
+    ) as response:
+        assert response.status == 200
+        await bench.services.artifacts.delete(bench.services.artifacts.key_of(ref["uri"]))
+        with pytest.raises(ClientPayloadError):
+            await response.read()
