@@ -20,6 +20,7 @@ from soundsight_gateway import calls
 from soundsight_gateway.discovery.targets import Address
 from soundsight_gateway.retry import FINGERPRINT_MISMATCH, turned_away
 from soundsight_kit.errors import SoundsightError, error_from_rpc
+from soundsight_kit.pauses import growing_s
 
 LOAD_TIMEOUT_S: Final = 5.0
 SET_ASIDE_FIRST_S: Final = 0.5
@@ -169,8 +170,8 @@ class Endpoint:
         elif error.code in _SICK:
             # Whatever else was under way there when it was set aside fails for the same reason.
             if self._clock() >= self._closed_until:
-                self._set_aside(_growing(self._failures))
                 self._failures += 1
+                self._set_aside(_pause_s(self._failures))
                 self._on_trial = 0
             if error.code in _UNREACHED:
                 self.info = None
@@ -213,14 +214,14 @@ class Endpoint:
     def _silent(self, error: SoundsightError) -> None:
         """It did not say how busy it is: it is away, or no endpoint at all."""
         self.info = None
-        pause_s = max(_growing(self._unanswered), error.retry_after_s or 0.0)
-        self._set_aside(min(SET_ASIDE_MOST_S, pause_s))
         self._unanswered += 1
+        pause_s = max(_pause_s(self._unanswered), error.retry_after_s or 0.0)
+        self._set_aside(min(SET_ASIDE_MOST_S, pause_s))
 
     def _set_aside(self, pause_s: float) -> None:
         self._closed_until = max(self._closed_until, self._clock() + pause_s)
 
 
-def _growing(times: int) -> float:
-    """The pause after so many failures in a row before this one."""
-    return min(SET_ASIDE_MOST_S, SET_ASIDE_FIRST_S * 2.0 ** min(times, 16))
+def _pause_s(failures: int) -> float:
+    """For how long it is set aside after so many failures in a row."""
+    return growing_s(failures, first_s=SET_ASIDE_FIRST_S, most_s=SET_ASIDE_MOST_S)

@@ -46,8 +46,13 @@ def figures(c: sa.Connection) -> Figures:
     found = Figures(Counter(), Counter(), Counter())
     for state, number in c.execute(by_state):
         found.renders[state] = number
+    state_of_scene = t.member(t.scenes.c.status, "state", c.dialect.name == "sqlite")
+
+    def scenes(state: r.SceneState.ValueType) -> sa.ColumnElement[int]:
+        return sa.func.sum(sa.case((state_of_scene == r.SceneState.Name(state), 1), else_=0))
+
     filming = (
-        sa.select(t.renders.c.video, _scenes(r.SCENE_STATE_PENDING), _scenes(r.SCENE_STATE_FILMING))
+        sa.select(t.renders.c.video, scenes(r.SCENE_STATE_PENDING), scenes(r.SCENE_STATE_FILMING))
         .join(
             t.scenes,
             sa.and_(
@@ -62,12 +67,6 @@ def figures(c: sa.Connection) -> Figures:
         found.waiting[pool] += waiting
         found.running[pool] += running
     return found
-
-
-def _scenes(state: r.SceneState.ValueType) -> sa.ColumnElement[int]:
-    """How many scenes of a group are in a state, by what is written in their status."""
-    there = t.scenes.c.status.contains(f'"{r.SceneState.Name(state)}"')
-    return sa.func.sum(sa.case((there, 1), else_=0))
 
 
 class Reporting:

@@ -11,6 +11,7 @@ from typing import Final
 import grpc
 
 from soundsight_kit.errors import DISK_FULL, SoundsightError, Unavailable
+from soundsight_kit.pauses import growing_s
 
 FINGERPRINT_MISMATCH: Final = "FINGERPRINT_MISMATCH"
 """Reason of a videogen endpoint that is not the implementation a key was derived for."""
@@ -57,8 +58,9 @@ class RetryPolicy:
             return None
         if error.reason in (DISK_FULL, SCENE_TIMEOUT):
             return None
-        # The exponent is bounded so that a generous count of attempts cannot overflow a float.
-        pause_s = min(self.most_s, self.first_s * self.factor ** min(failed_attempts - 1, 64))
+        pause_s = growing_s(
+            failed_attempts, first_s=self.first_s, most_s=self.most_s, factor=self.factor
+        )
         return max(pause_s, error.retry_after_s or 0.0)
 
 

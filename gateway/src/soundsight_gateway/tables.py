@@ -7,6 +7,7 @@ be read with any database client.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -174,3 +175,10 @@ def _create_executors(connection: sa.Connection) -> None:
 
 MIGRATIONS: tuple[Migration, ...] = (_create_all, _create_executors)
 """Step n brings version n - 1 to n. Add to the end; never change one that was released."""
+
+
+def member(column: sa.Column[Any], name: str, on_sqlite: bool) -> sa.ColumnElement[str]:
+    """A member of a column of JSON text, as text; NULL where there is none."""
+    document = sa.type_coerce(column, sa.JSON) if on_sqlite else sa.cast(column, sa.JSON)
+    found: sa.ColumnElement[str] = document[name].as_string()
+    return found

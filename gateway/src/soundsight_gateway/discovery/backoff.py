@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
+from soundsight_kit.pauses import growing_s
+
 
 @dataclass(slots=True)
 class Backoff:
@@ -16,8 +18,8 @@ class Backoff:
 
     def next_s(self, at_least_s: float | None = None) -> float:
         """The pause after one more failure, no shorter than whoever refused asked for."""
-        longest_s = min(self.most_s, self.first_s * 2.0 ** min(self.failures, 32))
         self.failures += 1
+        longest_s = growing_s(self.failures, first_s=self.first_s, most_s=self.most_s)
         return max(longest_s * random.uniform(0.5, 1.0), at_least_s or 0.0)
 
     def reset(self) -> None:

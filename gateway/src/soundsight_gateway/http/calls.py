@@ -8,17 +8,20 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any, Final
+from urllib.parse import parse_qsl
 
 import grpc
 from aiohttp import web
 from google.protobuf import json_format
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
+from multidict import MultiDict
 
 from soundsight_gateway.http import streams
 from soundsight_gateway.http.problems import Refused
-from soundsight_gateway.http.requests import request_of
+from soundsight_gateway.http.requests import BAD_QUERY, request_of
 from soundsight_gateway.http.rules import Rule
+from soundsight_kit.errors import InvalidArgument
 
 CALL_TIMEOUT_S: Final = 300.0
 """Longest call with one answer; to estimate a render, its song may have to be decoded first."""
@@ -44,7 +47,7 @@ def _answer(rule: Rule, channel: grpc.aio.Channel) -> Handler:
     method = channel.unary_unary(rule.full_method, *_serializers(rule))
 
     async def answer(request: web.Request) -> web.StreamResponse:
-        message = request_of(rule, request.match_info, request.query, await _body(request))
+        message = request_of(rule, request.match_info, _query(request), await _body(request))
         response = await method(message, timeout=CALL_TIMEOUT_S, metadata=trace_of(request))
         return json_response(response)
 
@@ -55,7 +58,7 @@ def _answer_stream(rule: Rule, channel: grpc.aio.Channel) -> Handler:
     method = channel.unary_stream(rule.full_method, *_serializers(rule))
 
     async def answer(request: web.Request) -> web.StreamResponse:
-        message: Any = request_of(rule, request.match_info, request.query, await _body(request))
+        message: Any = request_of(rule, request.match_info, _query(request), await _body(request))
         framing = streams.framing_of(request)
         framing.resume(message)
         call: Any = method(message, metadata=trace_of(request))
@@ -84,6 +87,18 @@ def json_response(message: Message) -> web.Response:
     return web.json_response(
         text=json_format.MessageToJson(message, indent=None, ensure_ascii=False)
     )
+
+
+def _query(request: web.Request) -> MultiDict[str]:
+    """The parameters of a request. Raises InvalidArgument for what is no UTF-8.
+
+    aiohttp's own reading would put U+FFFD in its place.
+    """
+    query = request.rel_url.raw_query_string
+    try:
+        return MultiDict(parse_qsl(query, keep_blank_values=True, errors="strict"))
+    except UnicodeDecodeError:
+        raise InvalidArgument("the query is no UTF-8", reason=BAD_QUERY) from None
 
 
 async def _body(request: web.Request) -> bytes:

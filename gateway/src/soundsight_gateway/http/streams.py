@@ -144,4 +144,5 @@ class _Lines:
 
 
 def _line(value: dict[str, Any]) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    # In ASCII: many readers take U+2028 and the like within a text for the end of the line.
+    return json.dumps(value, separators=(",", ":"))

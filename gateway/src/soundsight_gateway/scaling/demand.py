@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, Final
+from typing import Final
 
 import sqlalchemy as sa
 
@@ -87,7 +87,7 @@ def _query(on_sqlite: bool) -> sa.Select[str, int]:
         .subquery()
     )
     # The pool is in a document of some size: it is looked into once per render, not per chain.
-    return sa.select(_member(renders.video, "pool", on_sqlite), by_render.c.clips).join(
+    return sa.select(t.member(renders.video, "pool", on_sqlite), by_render.c.clips).join(
         t.renders,
         sa.and_(renders.project == by_render.c.project, renders.render == by_render.c.render),
     )
@@ -97,8 +97,8 @@ def _query(on_sqlite: bool) -> sa.Select[str, int]:
 def _unheard(on_sqlite: bool) -> sa.Select[str]:
     """Pools that a render waits for or soon will, and of which nothing is known."""
     renders = t.renders.c
-    asked = sa.func.coalesce(_member(renders.spec, "video_pool", on_sqlite), DEFAULT_POOL)
-    goal = sa.func.coalesce(_member(renders.spec, "goal", on_sqlite), "")
+    asked = sa.func.coalesce(t.member(renders.spec, "video_pool", on_sqlite), DEFAULT_POOL)
+    goal = sa.func.coalesce(t.member(renders.spec, "goal", on_sqlite), "")
     known = sa.exists().where(t.pools.c.name == asked)
     return (
         sa.select(asked)
@@ -122,10 +122,3 @@ def _workflows(on_sqlite: bool) -> sa.TableClause:
         sa.column("status", sa.Text),
         schema=None if on_sqlite else "dbos",
     )
-
-
-def _member(column: sa.Column[Any], name: str, on_sqlite: bool) -> sa.ColumnElement[str]:
-    """A member of a column of JSON text."""
-    document = sa.type_coerce(column, sa.JSON) if on_sqlite else sa.cast(column, sa.JSON)
-    member: sa.ColumnElement[str] = document[name].as_string()
-    return member

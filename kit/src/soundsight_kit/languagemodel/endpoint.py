@@ -17,6 +17,7 @@ import structlog
 
 from soundsight_kit.errors import FailedPrecondition, SoundsightError, Unavailable
 from soundsight_kit.languagemodel.answers import Answer, AnswerT, Unfit, parse
+from soundsight_kit.pauses import growing_s
 from soundsight_kit.retryafter import retry_after_s
 
 if TYPE_CHECKING:
@@ -312,5 +313,5 @@ def _pause_s(attempt: int, asked_s: float | None) -> float:
     """How long to wait before an attempt: what was asked for, or twice as long each time."""
     if asked_s is not None:
         return asked_s
-    pause_s = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2.0 ** (attempt - 1))
+    pause_s = growing_s(attempt, first_s=_FIRST_PAUSE_S, most_s=_LONGEST_PAUSE_S)
     return pause_s * random.uniform(0.75, 1.25)
