@@ -22,6 +22,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.request import urlopen
 
 import av
 
@@ -33,6 +34,8 @@ SERVICES = ("analyzer", "scenewriter", "videogen", "composer", "gateway")
 USER = "10001:10001"
 STATE = "/var/lib/soundsight"
 FIRST_PORT = 17_000
+HTTP = f"127.0.0.1:{FIRST_PORT + 200}"
+"""Where the gateway serves HTTP."""
 START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 40.0
 EXCERPT = ("--from", "0:08", "--to", "0:12", "--quality", "draft")
@@ -205,6 +208,7 @@ def where_it_serves(container: Container, port: int) -> dict[str, str]:
     if container.image == "gateway":
         at = {name: f"127.0.0.1:{FIRST_PORT + i}" for i, name in enumerate(SERVICES)}
         settings |= {
+            "SOUNDSIGHT_GATEWAY_HTTP_LISTEN": HTTP,
             "SOUNDSIGHT_GATEWAY_ANALYZER": at["analyzer"],
             "SOUNDSIGHT_GATEWAY_SCENEWRITER": at["scenewriter"],
             "SOUNDSIGHT_GATEWAY_VIDEO_ENDPOINTS": at["videogen"],
@@ -292,6 +296,16 @@ def film(cli: Container, work: Path, song: Path) -> Path:
     return video
 
 
+def fetch_over_http(video: Path) -> None:
+    """Checks that the gateway gives the film out over HTTP too."""
+    url = f"http://{HTTP}/v1"
+    with urlopen(f"{url}/projects/default/renders?pageSize=1") as answer:  # noqa: S310 - HTTP
+        name = json.load(answer)["renders"][0]["name"]
+    with urlopen(f"{url}/{name}/outputs/video") as answer:  # noqa: S310 - HTTP
+        if answer.read() != video.read_bytes():
+            stop(f"{url}/{name}/outputs/video is not {video}")
+
+
 def owned_folder(path: Path) -> Path:
     """An empty folder that belongs to the containers' user, as a new volume does."""
     shutil.rmtree(path, ignore_errors=True)
@@ -322,6 +336,7 @@ def check(workshop: Workshop, song: Path, *, reuse: bool) -> None:
             for i, container in enumerate(containers[: len(SERVICES)])
         }
         video = film(containers[len(SERVICES)], work, song)
+        fetch_over_http(video)
         rows = [
             f"| {c.image} | {c.size_bytes / 1e6:.0f} | {workshop.build_s.get(c.image, 0):.0f} | "
             f"{format(started[c.image], '.1f') if c.image in started else ''} | {c.licences} |"

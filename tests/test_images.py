@@ -22,6 +22,8 @@ ROOT = Path(__file__).resolve().parents[1]
 IMAGES = ROOT / "deploy" / "images"
 COMPOSE = ROOT / "deploy" / "compose.yaml"
 PORTS = {"gateway": 7000, "analyzer": 7001, "scenewriter": 7002, "videogen": 7003, "composer": 7004}
+HTTP_PORT = 8080
+"""Where the gateway serves HTTP/JSON."""
 PARTS = (*PORTS, "cli")
 FOLDERS = {
     "gateway": "gateway",
@@ -127,7 +129,11 @@ def test_images_set_only_variables_that_their_service_reads(name: str, port: int
     assert settings.keys() <= known_variables(name)
     assert settings["SOUNDSIGHT_LISTEN"] == f"0.0.0.0:{port}"
     assert settings["SOUNDSIGHT_METRICS_LISTEN"] == "0.0.0.0:9100"
-    assert instructions(name, "EXPOSE") == [f"{port} 9100"]
+    exposed = [port, 9100]
+    if name == "gateway":
+        assert settings["SOUNDSIGHT_GATEWAY_HTTP_LISTEN"] == f"0.0.0.0:{HTTP_PORT}"
+        exposed = [port, HTTP_PORT, 9100]
+    assert instructions(name, "EXPOSE") == [" ".join(map(str, exposed))]
 
 
 def test_essentia_is_in_one_image_alone() -> None:
@@ -211,13 +217,17 @@ def test_containers_are_locked_down(compose: dict[str, Any]) -> None:
 def test_only_the_gateway_can_be_reached_and_only_from_the_machine(
     compose: dict[str, Any],
 ) -> None:
-    """One port is published, the gateway's, on the loopback address."""
+    """The gateway's two ports are published, on the loopback address, and nobody else's; over HTTP
+    it answers for that address and its name alone."""
     published = {
         name: service["ports"]
         for name, service in compose["services"].items()
         if "ports" in service
     }
-    assert published == {"gateway": ["127.0.0.1:${PORT:-7000}:7000"]}
+    gateway = ["127.0.0.1:${PORT:-7000}:7000", "127.0.0.1:${HTTP_PORT:-8080}:8080"]
+    assert published == {"gateway": gateway}
+    hosts = compose["services"]["gateway"]["environment"]["SOUNDSIGHT_GATEWAY_HTTP_HOSTS"]
+    assert hosts == "localhost,127.0.0.1"
 
 
 def test_the_gateway_finds_the_services_where_they_serve(compose: dict[str, Any]) -> None:
@@ -226,7 +236,7 @@ def test_the_gateway_finds_the_services_where_they_serve(compose: dict[str, Any]
     targets = {
         name: value.removeprefix("${VIDEO_ENDPOINTS:-").rstrip("}")
         for name, value in environment.items()
-        if name != "SOUNDSIGHT_SCRATCH_DIR"
+        if name not in ("SOUNDSIGHT_SCRATCH_DIR", "SOUNDSIGHT_GATEWAY_HTTP_HOSTS")
     }
     assert sorted(targets.values()) == sorted(
         f"{name}:{port}" for name, port in PORTS.items() if name != "gateway"

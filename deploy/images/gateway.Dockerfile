@@ -22,6 +22,7 @@ ENV PATH=/opt/soundsight/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     SOUNDSIGHT_LISTEN=0.0.0.0:7000 \
+    SOUNDSIGHT_GATEWAY_HTTP_LISTEN=0.0.0.0:8080 \
     SOUNDSIGHT_METRICS_LISTEN=0.0.0.0:9100 \
     SOUNDSIGHT_LOG_FORMAT=json \
     SOUNDSIGHT_ARTIFACTS_URL=file:///var/lib/soundsight/artifacts \
@@ -29,7 +30,7 @@ ENV PATH=/opt/soundsight/bin:$PATH \
 LABEL org.opencontainers.image.title="soundsight-gateway" \
       org.opencontainers.image.description="The render API of Soundsight: durable renders from song to video" \
       org.opencontainers.image.licenses="Apache-2.0 AND GPL-3.0-or-later AND LGPL-3.0-only"
-EXPOSE 7000 9100
+EXPOSE 7000 8080 9100
 USER 10001:10001
 WORKDIR /var/lib/soundsight
 ENTRYPOINT ["soundsight-gateway"]

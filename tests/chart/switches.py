@@ -14,6 +14,8 @@ COMBINATIONS: Final = 30
 
 PROFILE: Final = {"kind": "BACKEND_KIND_DIFFUSION", "frameStep": 4, "frameOffset": 1}
 MODEL: Final = {"models": ["owner/model"], "gpus": {"nvidia.com/gpu": 1}, "profile": PROFILE}
+INGRESS: Final = {"enabled": True, "hosts": ["render.org"], "className": "nginx"}
+ROUTE: Final = {"enabled": True, "parentRefs": [{"name": "g"}]}
 
 AXES: Final[Mapping[str, Mapping[str, Values]]] = {
     "gateway": {
@@ -124,9 +126,15 @@ AXES: Final[Mapping[str, Mapping[str, Values]]] = {
     },
     "doors": {
         "none": {"tests": {"enabled": False}},
-        "ingress": {"ingress": {"enabled": True, "hosts": ["render.org"], "className": "nginx"}},
-        "route": {
-            "grpcRoute": {"enabled": True, "parentRefs": [{"name": "g"}], "hostnames": ["r.org"]}
+        "ingresses": {"grpcIngress": INGRESS, "httpIngress": INGRESS},
+        "routes": {
+            "grpcRoute": {**ROUTE, "hostnames": ["grpc.render.org"]},
+            "httpRoute": {**ROUTE, "hostnames": ["render.org"]},
+        },
+        "grpcAlone": {
+            "gateway": {"http": {"enabled": False}},
+            "grpcIngress": INGRESS,
+            "grpcRoute": ROUTE,
         },
     },
     "network": {

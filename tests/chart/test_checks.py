@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from chart.rendering import CHART, PLAIN, Refused, Values, merged, render
+from chart.rendering import CHART, NAMESPACE, PLAIN, Refused, Values, merged, render
 
 POOL = "videogen.pools.default"
 
@@ -130,11 +130,21 @@ WRONG: list[tuple[Values, str]] = [
         {"tls": {"enabled": True, "certManager": {"enabled": True, "createAuthority": False}}},
         "name the issuer in tls.certManager.issuerRef.name",
     ),
-    ({"ingress": {"enabled": True}}, "name the hosts of the Ingress: ingress.hosts"),
-    ({"grpcRoute": {"enabled": True}}, "name the Gateways of the GRPCRoute: grpcRoute.parentRefs"),
+    ({"grpcIngress": {"enabled": True}}, "name the hosts of the Ingress: grpcIngress.hosts"),
+    ({"httpIngress": {"enabled": True}}, "name the hosts of the Ingress: httpIngress.hosts"),
+    ({"grpcRoute": {"enabled": True}}, "name the Gateways of the route: grpcRoute.parentRefs"),
+    ({"httpRoute": {"enabled": True}}, "name the Gateways of the route: httpRoute.parentRefs"),
     (
-        {"gateway": {"enabled": False}, "ingress": {"enabled": True, "hosts": ["h"]}},
-        "ingress leads to the gateway, and there is none: set gateway.enabled",
+        {"gateway": {"enabled": False}, "grpcIngress": {"enabled": True, "hosts": ["h"]}},
+        "grpcIngress leads to the gateway, and there is none: set gateway.enabled",
+    ),
+    (
+        {"gateway": {"http": {"enabled": False}}, "httpIngress": {"enabled": True, "hosts": ["h"]}},
+        "httpIngress leads to the gateway's HTTP, which is off: set gateway.http.enabled",
+    ),
+    (
+        {"gateway": {"service": {"port": 443, "httpPort": 443}}},
+        "gRPC and HTTP cannot have one port: change gateway.service.port or gateway.service.http",
     ),
 ]
 
@@ -150,7 +160,7 @@ def test_what_does_not_fit_together_is_told(values: Values, told: str) -> None:
 
 def test_all_that_is_wrong_is_told_at_once() -> None:
     """Nobody has to install three times to hear three reasons."""
-    values = {"ingress": {"enabled": True}, "grpcRoute": {"enabled": True}}
+    values = {"grpcIngress": {"enabled": True}, "grpcRoute": {"enabled": True}}
     with pytest.raises(Refused) as refused:
         render(values)
     assert str(refused.value).count("\n- ") == 4
@@ -162,6 +172,61 @@ def paths(values: Any, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]
         yield above
         for key, value in values.items():
             yield from paths(value, (*above, key))
+
+
+def routes(
+    grpc: dict[str, Any], http: dict[str, Any], hostnames: tuple[str, str] = ("", "")
+) -> Values:
+    """Both routes, each with one reference to its parent and one hostname, or with none."""
+    return {
+        f"{protocol}Route": {
+            "enabled": True,
+            "parentRefs": [parent],
+            "hostnames": [name] * bool(name),
+        }
+        for protocol, parent, name in (("grpc", grpc, hostnames[0]), ("http", http, hostnames[1]))
+    }
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        routes({"name": "g"}, {"name": "g"}),
+        routes({"name": "g"}, {"name": "g"}, ("r.org", "r.org")),
+        routes({"name": "g"}, {"name": "g"}, ("r.org", "")),
+        routes({"name": "g"}, {"name": "g"}, ("*.r.org", "http.r.org")),
+        routes({"name": "g"}, {"name": "g"}, ("a.b.r.org", "*.r.org")),
+        routes({"name": "g"}, {"name": "g", "namespace": NAMESPACE, "kind": "Gateway"}),
+        routes({"name": "g", "sectionName": "tls"}, {"name": "g"}),
+        routes({"name": "g", "sectionName": "tls"}, {"name": "g", "sectionName": "tls"}),
+        routes({"name": "g", "sectionName": "tls"}, {"name": "g", "port": 443}),
+    ],
+)
+def test_routes_that_exclude_each_other_are_refused(values: Values) -> None:
+    """A GRPCRoute and an HTTPRoute that a listener could not both accept are not installed."""
+    with pytest.raises(Refused) as refused:
+        render(merged(PLAIN, values))
+    told = str(refused.value)
+    assert "grpcRoute and httpRoute meet at one listener with a common hostname" in told
+    assert "give them different hostnames, or listeners of their own by sectionName" in told
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        routes({"name": "g"}, {"name": "g"}, ("grpc.r.org", "r.org")),
+        routes({"name": "g"}, {"name": "g"}, ("*.r.org", "r.org")),
+        routes({"name": "g"}, {"name": "g"}, ("*.r.org", "wonder.org")),
+        routes({"name": "g"}, {"name": "h"}, ("r.org", "r.org")),
+        routes({"name": "g"}, {"name": "g", "namespace": "other"}),
+        routes({"name": "g", "sectionName": "grpc"}, {"name": "g", "sectionName": "http"}),
+        routes({"name": "g", "port": 443}, {"name": "g", "port": 8443}),
+    ],
+)
+def test_routes_that_keep_apart_are_taken(values: Values) -> None:
+    """Hostnames of their own, or listeners of their own, let both routes stand."""
+    kinds = [one["kind"] for one in render(merged(PLAIN, values))]
+    assert {"GRPCRoute", "HTTPRoute"} <= {*kinds}
 
 
 FREE = {"strings", "labels", "annotations", "alertLabels"}

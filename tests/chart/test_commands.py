@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
-from chart.rendering import only, pod, render_profile
+import grpc
+import pytest
+from chart.rendering import PLAIN, merged, only, pod, render, render_profile
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1.health import HealthServicer
+
+from soundsight_gateway.http.server import http_served
+from soundsight_gateway.settings import GatewaySettings
+from soundsight_kit.settings import KitSettings
 
 PROGRAMS = Path(sys.executable).parent
 
@@ -56,7 +67,7 @@ def test_the_tests_of_a_release_can_be_typed(tmp_path: Path) -> None:
     song = tmp_path / "song.flac"
     song.write_bytes(b"fLaC")
     test = pod(render_profile("gpu"), "test").spec
-    (rendering,), (asking,) = test["containers"], test["initContainers"]
+    (rendering,), (asking, _) = test["containers"], test["initContainers"]
     words = [
         word.replace("/usr/share/soundsight/first-light.flac", str(song))
         .replace("s-soundsight-gateway:7000", f"unix:{tmp_path}/nobody")
@@ -71,3 +82,76 @@ def test_the_tests_of_a_release_can_be_typed(tmp_path: Path) -> None:
     ]
     told = run(nobody, SOUNDSIGHT_STATE_DIR=str(tmp_path / "state"))
     assert (told.returncode, told.stdout.count("does not answer")) == (1, 4), told.stderr
+
+
+def certificate(folder: Path) -> KitSettings:
+    """A server's and a caller's certificate in one, for localhost, as services are told of it."""
+
+    def openssl(*words: str) -> None:
+        subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)
+
+    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
+    openssl("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.crt", "-subj", "/CN=authority")
+    (folder / "names").write_text("subjectAltName=DNS:localhost\n")
+    openssl("req", *key, "-keyout", "tls.key", "-out", "tls.csr", "-subj", "/CN=gateway")
+    signed = ("-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", "names")
+    openssl("x509", "-req", "-in", "tls.csr", "-out", "tls.crt", *signed)
+    return KitSettings(
+        tls_certificate=folder / "tls.crt",
+        tls_key=folder / "tls.key",
+        tls_client_ca=folder / "ca.crt",
+    )
+
+
+@asynccontextmanager
+async def health_over_http(
+    kit: KitSettings, status: health_pb2.HealthCheckResponse.ServingStatus.ValueType
+) -> AsyncIterator[str]:
+    """The gateway's HTTP server before a gRPC server of that health; yields localhost:port."""
+    settings = GatewaySettings(http_listen="127.0.0.1:0", http_hosts=("render.org",))
+    async with http_served(kit, settings) as http:
+        assert http is not None
+        server = grpc.aio.server()
+        health = HealthServicer()
+        health.set("", status)
+        health_pb2_grpc.add_HealthServicer_to_server(health, server)
+        server.add_insecure_port(f"unix:{http.grpc_socket}")
+        await server.start()
+        try:
+            yield f"localhost:{http.address.rpartition(':')[2]}"
+        finally:
+            await server.stop(None)
+
+
+@pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
+def test_the_tests_of_a_release_ask_over_http(secure: bool, tmp_path: Path) -> None:
+    """`helm test` is content with a gateway that serves, over TLS too, and otherwise says in one
+    line what is wrong."""
+    kit = certificate(tmp_path) if secure else KitSettings()
+    environment = {
+        "SOUNDSIGHT_TLS_SERVER_CA": str(kit.tls_client_ca),
+        "SOUNDSIGHT_TLS_CERTIFICATE": str(kit.tls_certificate),
+        "SOUNDSIGHT_TLS_KEY": str(kit.tls_key),
+    }
+    hosts = {"settings": {"SOUNDSIGHT_GATEWAY_HTTP_HOSTS": "render.org,localhost"}}
+    tls = {"enabled": secure, "certManager": {"enabled": True}}
+    manifests = render(merged(PLAIN, {"gateway": hosts, "tls": tls}))
+    asking = pod(manifests, "test").spec["initContainers"][1]["command"]
+    at = "s-soundsight-gateway:8080"
+
+    async def asked(
+        status: health_pb2.HealthCheckResponse.ServingStatus.ValueType, host: str
+    ) -> subprocess.CompletedProcess[str]:
+        async with health_over_http(kit, status) as address:
+            words = [word.replace(at, address).replace("render.org", host) for word in asking]
+            return await asyncio.to_thread(run, words, **(environment if secure else {}))
+
+    told = asyncio.run(asked(health_pb2.HealthCheckResponse.SERVING, "render.org"))
+    assert (told.returncode, "SERVING" in told.stdout) == (0, True), told.stderr
+    for status, host, wrong in (
+        (health_pb2.HealthCheckResponse.NOT_SERVING, "render.org", "503"),
+        (health_pb2.HealthCheckResponse.SERVING, "other.org", "421"),
+    ):
+        told = asyncio.run(asked(status, host))
+        assert (told.returncode, told.stderr.count("\n")) == (1, 1), told.stderr
+        assert f"/healthz: HTTP Error {wrong}" in told.stderr

@@ -237,29 +237,6 @@ def test_files_may_lie_on_a_shared_volume() -> None:
     assert "artifacts" not in str(pod(manifests, "scenewriter").spec)
 
 
-PUBLIC = {
-    "soundsight.render.v1.RenderService",
-    "soundsight.render.v1.ArtifactService",
-    "soundsight.common.v1.ImplementationService",
-    "grpc.health.v1.Health",
-    "grpc.reflection.v1alpha.ServerReflection",
-}
-
-
-def test_ways_in_lead_to_the_render_api_alone() -> None:
-    """Ingress and GRPCRoute lead to what callers may use; the scaler, which is KEDA's, is not."""
-    values = {
-        "ingress": {"enabled": True, "hosts": ["r.org"], "className": "nginx"},
-        "grpcRoute": {"enabled": True, "parentRefs": [{"name": "g"}]},
-    }
-    manifests = with_values(values)
-    (rule,) = only(manifests, "Ingress")["spec"]["rules"]
-    assert {path["path"].removeprefix("/") for path in rule["http"]["paths"]} == PUBLIC
-    (rule,) = only(manifests, "GRPCRoute")["spec"]["rules"]
-    assert {match["method"]["service"] for match in rule["matches"]} == PUBLIC
-    assert rule["backendRefs"] == [{"name": "s-soundsight-gateway", "port": 7000}]
-
-
 def test_tests_ask_every_service_and_render_a_song() -> None:
     """`helm test` asks each service that must be there, then renders; a pool that may have no pod
     is left to the render."""
@@ -300,5 +277,20 @@ def test_notes_say_how_to_reach_it_and_what_to_mind() -> None:
     told = notes({"tls": {"enabled": True, "certManager": {"enabled": True}}})
     assert "asks callers for no key" not in told
     assert "for trials" not in told
-    told = notes({"ingress": {"enabled": True, "hosts": ["render.org"]}})
-    assert "From outside it answers at render.org" in told
+    told = notes({"grpcIngress": {"enabled": True, "hosts": ["render.org"]}})
+    assert "From outside it answers at\n\n  render.org (gRPC)\n" in told
+
+
+def test_notes_say_how_to_call_it_over_http() -> None:
+    """A line of curl follows the forwarding of its port; over TLS it has the files that it needs,
+    and where there is no HTTP nothing is said of it."""
+    told = notes({})
+    assert "port-forward service/s-soundsight-gateway 7000:7000 8080:8080\n" in told
+    assert "curl http://127.0.0.1:8080/v1/projects/default/renders\n" in told
+    told = notes({"tls": {"enabled": True, "certManager": {"enabled": True}}})
+    assert "https://s-soundsight-gateway.media:8080/v1 (HTTP/JSON)" in told
+    assert "curl --cacert ca.crt --cert tls.crt --key tls.key" in told
+    assert "are in the secret s-soundsight-client-tls" in told
+    told = notes({"gateway": {"http": {"enabled": False}}})
+    assert "port-forward service/s-soundsight-gateway 7000:7000\n" in told
+    assert "http" not in told.lower()

@@ -77,8 +77,9 @@ def test_the_chart_names_the_oldest_release() -> None:
 
 def test_validation_sees_what_is_wrong() -> None:
     """A field that does not exist is found, in Kubernetes' kinds and in custom ones."""
-    manifests = [*render_profile("production"), *render(merged(PLAIN, AXES["doors"]["route"]))]
-    for kind in ("Deployment", "ScaledObject", "Certificate", "GRPCRoute", "PrometheusRule"):
+    manifests = [*render_profile("production"), *render(merged(PLAIN, AXES["doors"]["routes"]))]
+    kinds = ("Deployment", "ScaledObject", "Certificate", "PrometheusRule")
+    for kind in (*kinds, "GRPCRoute", "HTTPRoute"):
         one = next(one for one in manifests if one["kind"] == kind)
         broken = {**one, "spec": {**one["spec"], "replicaz": 1}}
         assert any("replicaz" in fault for fault in faults(broken, NEWEST)), kind

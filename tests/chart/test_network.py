@@ -8,8 +8,10 @@ from chart.rendering import PLAIN, TRIAL, merged, of_kind, pods, render, render_
 from chart.switches import COMBINATIONS, combinations, values_of
 
 PRODUCTION = {
-    # Callers and KEDA reach the gateway; nobody else reaches anything but metrics.
+    # Callers reach the gateway by gRPC and HTTP, KEDA by gRPC; nobody else reaches anything but
+    # metrics.
     "namespace/platform -> gateway:7000",
+    "namespace/platform -> gateway:8080",
     "namespace/keda -> gateway:7000",
     # The gateway calls every service, Postgres, the object store and the API server.
     "gateway -> analyzer:7001",
@@ -27,8 +29,9 @@ PRODUCTION = {
     "scenewriter -> vllm-script:8000",
     "vllm-script -> anyone:443",
     "weights-default -> anyone:443",
-    # Tests ask every service what it is.
+    # Tests ask every service what it is, and the gateway over HTTP.
     "test -> gateway:7000",
+    "test -> gateway:8080",
     "test -> analyzer:7001",
     "test -> scenewriter:7002",
     "test -> videogen-default:7003",
@@ -54,6 +57,7 @@ PRODUCTION = {
 
 CPU = {
     "anyone -> gateway:7000",
+    "anyone -> gateway:8080",
     "gateway -> postgres:5432",
     "gateway -> anyone:443",
     "gateway -> anyone:6443",
@@ -72,6 +76,7 @@ CPU = {
         )
     ),
     "test -> gateway:7000",
+    "test -> gateway:8080",
     *(
         f"namespace/monitoring -> {name}:9100"
         for name in ("gateway", "analyzer", "scenewriter", "composer", "videogen-default")
@@ -151,7 +156,9 @@ def test_the_ends_of_arrows_can_be_narrowed() -> None:
         "gateway -> 10.3.0.1/32:443",
         "analyzer -> 10.4.0.0/16:53",
         "10.5.0.0/16 -> gateway:7000",
+        "10.5.0.0/16 -> gateway:8080",
         "test -> gateway:7000",
+        "test -> gateway:8080",
     } <= found
     assert not {arrow for arrow in found if "anyone" in arrow}
 

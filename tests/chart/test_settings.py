@@ -85,7 +85,7 @@ def test_services_take_what_they_are_told(monkeypatch: pytest.MonkeyPatch) -> No
                 with monkeypatch.context() as patch:
                     for variable in one["env"]:
                         name = variable["name"]
-                        value = variable.get("value") or FROM_ELSEWHERE.get(name, "secret")
+                        value = variable.get("value", FROM_ELSEWHERE.get(name, "secret"))
                         if name.startswith("SOUNDSIGHT_TLS_"):
                             assert value.startswith("/etc/soundsight/tls/")
                             value = certificate.name

@@ -2,7 +2,8 @@
 
     python tests/chart/schemas/take.py CRD.yaml...
 
-Writes one file per kind and version beside this one, without descriptions, which nothing checks.
+Writes one file per kind beside this one, of the version that clusters store, without descriptions,
+which nothing checks.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ def main() -> None:
     for name in sys.argv[1:]:
         definition = yaml.safe_load(Path(name).read_text())["spec"]
         for version in definition["versions"]:
-            if not version["served"]:
+            if not version["storage"]:
                 continue
             file = f"{definition['names']['kind']}.{definition['group']}.{version['name']}.json"
             text = json.dumps(bare(version["schema"]["openAPIV3Schema"]), separators=(",", ":"))

@@ -147,18 +147,28 @@ time; this sees them together. Every check is a sentence, and all that are wrong
 {{/* What leads to the gateway, or is told about it, finds one. */}}
 {{- define "soundsight.checks.doors" -}}
 {{- $wrong := list -}}
-{{- if and .Values.ingress.enabled (not .Values.ingress.hosts) -}}
-{{- $wrong = append $wrong "name the hosts of the Ingress: ingress.hosts" -}}
+{{- $gateway := .Values.gateway -}}
+{{- if and $gateway.http.enabled (eq (int $gateway.service.port) (int $gateway.service.httpPort)) -}}
+{{- $wrong = append $wrong "gRPC and HTTP cannot have one port: change gateway.service.port or gateway.service.httpPort" -}}
 {{- end -}}
-{{- if and .Values.grpcRoute.enabled (not .Values.grpcRoute.parentRefs) -}}
-{{- $wrong = append $wrong "name the Gateways of the GRPCRoute: grpcRoute.parentRefs" -}}
-{{- end -}}
-{{- if not .Values.gateway.enabled -}}
-{{- range $door := list "ingress" "grpcRoute" -}}
-{{- if (index $.Values $door).enabled -}}
+{{- range $door := list "grpcIngress" "httpIngress" "grpcRoute" "httpRoute" -}}
+{{- $values := index $.Values $door -}}
+{{- if $values.enabled -}}
+{{- if not $gateway.enabled -}}
 {{- $wrong = append $wrong (printf "%s leads to the gateway, and there is none: set gateway.enabled" $door) -}}
+{{- else if and (hasPrefix "http" $door) (not $gateway.http.enabled) -}}
+{{- $wrong = append $wrong (printf "%s leads to the gateway's HTTP, which is off: set gateway.http.enabled" $door) -}}
+{{- end -}}
+{{- if and (hasSuffix "Ingress" $door) (not $values.hosts) -}}
+{{- $wrong = append $wrong (printf "name the hosts of the Ingress: %s.hosts" $door) -}}
+{{- end -}}
+{{- if and (hasSuffix "Route" $door) (not $values.parentRefs) -}}
+{{- $wrong = append $wrong (printf "name the Gateways of the route: %s.parentRefs" $door) -}}
 {{- end -}}
 {{- end -}}
+{{- end -}}
+{{- if and .Values.grpcRoute.enabled .Values.httpRoute.enabled (include "soundsight.routesShareListener" .) (include "soundsight.routesShareHostname" .) -}}
+{{- $wrong = append $wrong "grpcRoute and httpRoute meet at one listener with a common hostname, and a Gateway accepts only one of them there: give them different hostnames, or listeners of their own by sectionName in parentRefs" -}}
 {{- end -}}
 {{- toJson $wrong -}}
 {{- end -}}

@@ -88,6 +88,7 @@ scenewriter: 7002
 videogen: 7003
 composer: 7004
 vllm: 8000
+http: 8080
 metrics: 9100
 {{- end -}}
 

@@ -13,7 +13,11 @@
 {{- $c := .c -}}
 {{- $rules := $root.Values.networkPolicy }}
 {{- if eq $c.service "gateway" }}
-- ports: [{port: grpc}]
+- ports:
+    - port: grpc
+    {{- if include "soundsight.servesHttp" . }}
+    - port: http
+    {{- end }}
   {{- with $rules.clients }}
   from:
     {{- toYaml . | nindent 4 }}

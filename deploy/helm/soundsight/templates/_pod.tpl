@@ -40,6 +40,10 @@ spec:
       ports:
         - name: {{ ternary "http" "grpc" (eq .c.service "vllm") }}
           containerPort: {{ .c.port }}
+        {{- if include "soundsight.servesHttp" . }}
+        - name: http
+          containerPort: {{ (include "soundsight.ports" . | fromYaml).http }}
+        {{- end }}
         {{- if ne .c.service "vllm" }}
         - name: metrics
           containerPort: {{ (include "soundsight.ports" . | fromYaml).metrics }}

@@ -1,6 +1,9 @@
 {{/* The gateway's variables: who it is, where its renders are, whom it calls. Takes root and c. */}}
 {{- define "soundsight.env.gateway" }}
 {{- $database := .root.Values.database }}
+{{- /* The image listens for HTTP unless it is told not to. */}}
+- name: SOUNDSIGHT_GATEWAY_HTTP_LISTEN
+  value: {{ ternary (printf "0.0.0.0:%v" (include "soundsight.ports" . | fromYaml).http) "" .c.spec.http.enabled | quote }}
 - name: SOUNDSIGHT_GATEWAY_EXECUTOR_ID
   valueFrom:
     fieldRef:
