@@ -199,6 +199,7 @@ lint-generated: $(DEV) ## Check that generated files are what their sources give
 	$(BIN)/python scripts/generate_protos.py --check
 	$(BIN)/python scripts/generate_settings_page.py --check
 	$(BIN)/python scripts/generate_errors_page.py --check
+	$(BIN)/python scripts/generate_openapi.py --check
 	$(BIN)/python scripts/generate_chart_page.py --check
 	scripts/lock.sh --check
 	deploy/images/lock.sh --check
@@ -223,6 +224,10 @@ settings-page: $(DEV) ## Generate docs/settings.md from the parts' settings clas
 .PHONY: errors-page
 errors-page: $(DEV) ## Generate docs/errors.md from the parts' error tables
 	$(BIN)/python scripts/generate_errors_page.py
+
+.PHONY: openapi
+openapi: $(DEV) ## Generate the description of the HTTP API from the contracts and the error tables
+	$(BIN)/python scripts/generate_openapi.py
 
 .PHONY: chart-page
 chart-page: $(DEV) ## Generate the chart's table of values, and the settings in its schema

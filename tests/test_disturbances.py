@@ -135,7 +135,7 @@ def test_a_service_that_cannot_stay_up_ends_the_command_with_its_reason(
 ) -> None:
     """A service that is killed again and again is given up, in a line that names it."""
     running = rendering.start()
-    running.wait_for(STAGES["analysis"])
+    running.wait_for(STAGES["first clip"])
     while running.process.poll() is None:
         with contextlib.suppress(AssertionError, psutil.Error):  # between two of its lives
             send(victims(rendering, "videogen"), signal.SIGKILL)

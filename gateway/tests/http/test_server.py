@@ -52,7 +52,7 @@ async def test_the_description_is_served(web: Any) -> None:
         ("GET", f"{RENDERS}/one:unknown", {}, 404, "NOT_FOUND"),
         ("PUT", RENDERS, {}, 405, "METHOD_NOT_ALLOWED"),
         ("POST", RENDERS, {"data": b"{}"}, 415, "NOT_JSON"),
-        ("POST", RENDERS, {"data": b" " * (9 << 20)}, 413, "REQUEST_ENTITY_TOO_LARGE"),
+        ("POST", RENDERS, {"data": b" " * (9 << 20)}, 413, "BODY_TOO_LARGE"),
         ("POST", RENDERS, {"json": {"x": 1}}, 400, "UNREADABLE_REQUEST"),
         ("GET", f"{RENDERS}?x=1", {}, 400, "BAD_QUERY"),
         ("GET", f"{RENDERS}?filter=%5B", {}, 400, "INVALID_ARGUMENT"),

@@ -78,8 +78,11 @@ def _serializers(rule: Rule) -> tuple[Callable[[Message], bytes], Callable[[byte
 
 def trace_of(request: web.Request) -> list[tuple[str, str]]:
     """The trace that a request belongs to, as a call's metadata."""
-    names = ("traceparent", "tracestate")
-    return [(name, request.headers[name]) for name in names if name in request.headers]
+    given = [(name, request.headers.get(name, "")) for name in ("traceparent", "tracestate")]
+    # Metadata is printable ASCII, or there is no call. Other values belong to no trace.
+    return [
+        (name, value) for name, value in given if value and value.isascii() and value.isprintable()
+    ]
 
 
 def json_response(message: Message) -> web.Response:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
+import contextlib
 import hashlib
 import re
-from collections.abc import AsyncIterator
 from http import HTTPStatus
 from pathlib import PurePosixPath
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
 import grpc
-from aiohttp import web
+from aiohttp import StreamReader, web
 
 from soundsight.common.v1.common_pb2 import ArtifactRef
 from soundsight.render.v1 import artifacts_pb2, artifacts_pb2_grpc, render_pb2, render_pb2_grpc
@@ -70,13 +71,10 @@ class Files:
             file_name=request.query.get("fileName", ""),
         )
 
-        async def requests() -> AsyncIterator[artifacts_pb2.UploadRequest]:
-            yield artifacts_pb2.UploadRequest(header=header)
-            async for chunk in request.content.iter_chunked(CHUNK_BYTES):
-                yield artifacts_pb2.UploadRequest(chunk=chunk)
-
+        call = self._files.Upload(metadata=trace_of(request))
+        sending = asyncio.create_task(_pass_on(header, request.content, call))
         try:
-            answer = await self._files.Upload(requests(), metadata=trace_of(request))
+            answer = await call
         except grpc.RpcError as raised:
             error = error_from_rpc(raised)
             if error.reason == "UPLOAD_INCOMPLETE" and part.end < part.size:
@@ -85,6 +83,10 @@ class Files:
                 response.set_status(202)
                 return response
             raise error from None
+        finally:
+            # An answer may come before the body has: aiohttp reads what is left of it.
+            sending.cancel()
+            await asyncio.wait({sending})
         return json_response(answer)
 
     async def get_upload(self, request: web.Request) -> web.StreamResponse:
@@ -158,6 +160,18 @@ class Files:
         async for first in call:
             return first.artifact
         raise NotFound("artifact", uri)
+
+
+async def _pass_on(header: artifacts_pb2.UploadHeader, body: StreamReader, call: Any) -> None:
+    """Sends an upload's messages, for as long as its call takes them."""
+    with contextlib.suppress(grpc.RpcError, asyncio.InvalidStateError):
+        await call.write(artifacts_pb2.UploadRequest(header=header))
+        try:
+            async for chunk in body.iter_chunked(CHUNK_BYTES):
+                await call.write(artifacts_pb2.UploadRequest(chunk=chunk))
+        except (OSError, web.RequestPayloadError):
+            call.cancel()  # Nobody is left to hear what becomes of it.
+        await call.done_writing()
 
 
 def _headers_of(file: ArtifactRef, name: str) -> dict[str, str]:

@@ -107,6 +107,8 @@ async def errors_as_problems(
         response = response_of(_refusal(raised))
         if "Allow" in raised.headers:
             response.headers["Allow"] = raised.headers["Allow"]
+    except ConnectionError:
+        raise  # The caller has left: there is nobody to answer.
     except Exception as raised:
         error = error_from_exception(raised)
         if error is not raised and not isinstance(raised, grpc.RpcError):
@@ -127,9 +129,16 @@ def _refusal(raised: web.HTTPException) -> Refused:
     status = HTTPStatus(raised.status)
     match status:
         case HTTPStatus.NOT_FOUND:
-            message, code = "there is no such route; GET /openapi.json lists all", _C.NOT_FOUND
+            why = ("there is no such route; GET /openapi.json lists all", "NOT_FOUND", _C.NOT_FOUND)
         case HTTPStatus.METHOD_NOT_ALLOWED:
-            message, code = "this route takes other methods; Allow names them", _C.UNIMPLEMENTED
+            why = (
+                "this route takes other methods; Allow names them",
+                "METHOD_NOT_ALLOWED",
+                _C.UNIMPLEMENTED,
+            )
+        case HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            why = (raised.text or "", "BODY_TOO_LARGE", _C.INVALID_ARGUMENT)
         case _:
-            message, code = raised.text or status.phrase, _C.INVALID_ARGUMENT
-    return Refused(status, message, reason=status.name, code=code)
+            why = (raised.text or status.phrase, status.name, _C.INVALID_ARGUMENT)
+    message, reason, code = why
+    return Refused(status, message, reason=reason, code=code)

@@ -68,23 +68,24 @@ def _parse(body: bytes, message: Message) -> None:
 
 def _read_query(request: Message, query: MultiMapping[str], taken: set[str]) -> None:
     """Sets the fields that parameters name, but for those `taken` by the path and the body."""
-    given: dict[str, Any] = {}
+    given: dict[tuple[str, ...], tuple[str, Any]] = {}
     for parameter, text in query.items():
-        *parents, leaf = _fields(request.DESCRIPTOR, parameter, taken)
-        place = given
-        for field in parents:
-            place = place.setdefault(field.json_name, {})
-        value = _json_value(leaf, text, parameter)
-        if leaf.is_repeated:
-            place.setdefault(leaf.json_name, []).append(value)
-        elif leaf.json_name in place:
+        fields = _fields(request.DESCRIPTOR, parameter, taken)
+        path = tuple(field.json_name for field in fields)
+        value = _json_value(fields[-1], text, parameter)
+        if fields[-1].is_repeated:
+            given.setdefault(path, (parameter, []))[1].append(value)
+        elif path in given:
             raise _refused(parameter, "is given more than once")
         else:
-            place[leaf.json_name] = value
-    try:
-        json_format.ParseDict(given, request)
-    except json_format.ParseError as error:
-        raise InvalidArgument(f"the query does not fit: {error}", reason=BAD_QUERY) from None
+            given[path] = (parameter, value)
+    for path, (parameter, value) in given.items():
+        for name in reversed(path):
+            value = {name: value}
+        try:
+            json_format.ParseDict(value, request)
+        except json_format.ParseError as error:
+            raise _refused(parameter, f"does not fit: {error}") from None
 
 
 def _fields(descriptor: Any, parameter: str, taken: set[str]) -> list[Any]:

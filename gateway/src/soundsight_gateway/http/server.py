@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import ssl
 import tempfile
 from collections.abc import AsyncIterator
@@ -14,6 +15,7 @@ from typing import Final
 
 import grpc
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from soundsight.render.v1 import render_pb2
@@ -69,6 +71,7 @@ async def http_served(
                 # Who goes away lets go of the call that was made for them.
                 handler_cancellation=True,
                 access_log=None,
+                logger=_logger(),
                 auto_decompress=False,
                 keepalive_timeout=KEEPALIVE_S,
                 shutdown_timeout=STOP_GRACE_S,
@@ -87,6 +90,18 @@ async def http_served(
                 yield served
             finally:
                 await runner.cleanup()
+
+
+def _logger() -> logging.Logger:
+    """What aiohttp logs with: not each request that is no HTTP, and not each caller that leaves."""
+    logger = logging.getLogger("soundsight_gateway.http")
+    logger.addFilter(_is_ours)
+    return logger
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    raised = record.exc_info[1] if record.exc_info else None
+    return not isinstance(raised, HttpProcessingError | ConnectionError)
 
 
 def application(
