@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from google.api import annotations_pb2
@@ -51,7 +52,8 @@ def _service(**http: str) -> Rule:
     file.dependency.append("google/api/annotations.proto")
     file.message_type.add(name="M").field.add(name="a", number=1, type=9, label=1)
     method = file.service.add(name="S").method.add(name="Do", input_type=".t.M", output_type=".t.M")
-    rule = method.options.Extensions[annotations_pb2.http]
+    options: Any = method.options
+    rule = options.Extensions[annotations_pb2.http]
     for name, value in http.items():
         setattr(rule, name, value)
     pool = descriptor_pool.DescriptorPool()

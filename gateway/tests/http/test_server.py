@@ -18,9 +18,10 @@ from prometheus_client import REGISTRY
 from soundsight_gateway.http.problems import problem_of, response_of, status_of
 from soundsight_gateway.http.server import http_served
 from soundsight_gateway.settings import GatewaySettings
-from soundsight_kit import errors, interceptor
+from soundsight_kit import errors
 from soundsight_kit.server import CannotListen
 from soundsight_kit.settings import KitSettings
+from soundsight_kit.tracing import server_span
 
 RENDERS = "/v1/projects/demo/renders"
 
@@ -33,9 +34,10 @@ async def test_health_is_that_of_the_grpc_server(web: Any, bench: Any) -> None:
     async with (
         http_served(bench.kit(), settings) as alone,
         aiohttp.ClientSession() as session,
-        session.get(f"http://{alone.address}/healthz") as response,
     ):
-        assert response.status == 503
+        assert alone is not None
+        async with session.get(f"http://{alone.address}/healthz") as response:
+            assert response.status == 503
 
 
 async def test_the_description_is_served(web: Any) -> None:
@@ -121,13 +123,12 @@ async def test_answers_are_counted_by_route(web: Any) -> None:
 async def test_traces_go_on(web: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The call belongs to the trace that the request is of."""
     seen: list[str] = []
-    original = interceptor.server_span
 
     def spying(method: str, metadata: Any) -> Any:
         seen.append(metadata.get("traceparent", ""))
-        return original(method, metadata)
+        return server_span(method, metadata)
 
-    monkeypatch.setattr(interceptor, "server_span", spying)
+    monkeypatch.setattr("soundsight_kit.interceptor.server_span", spying)
     trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     await web.ask("GET", RENDERS, headers={"traceparent": trace})
     assert seen == [trace]
@@ -190,6 +191,7 @@ async def test_tls_is_that_of_grpc(bench: Any, certificates: Path, mutual: bool)
         http_served(kit, bench.settings(http_listen="127.0.0.1:0")) as served,
         aiohttp.ClientSession() as session,
     ):
+        assert served is not None
 
         async def status(context: ssl.SSLContext) -> int:
             url = f"https://{served.address}/openapi.json"

@@ -72,7 +72,7 @@ def _read_query(request: Message, query: MultiMapping[str], taken: set[str]) -> 
     for parameter, text in query.items():
         fields = _fields(request.DESCRIPTOR, parameter, taken)
         path = tuple(field.json_name for field in fields)
-        value = _json_value(fields[-1], text, parameter)
+        value: Any = _json_value(fields[-1], text, parameter)
         if fields[-1].is_repeated:
             given.setdefault(path, (parameter, []))[1].append(value)
         elif path in given:
