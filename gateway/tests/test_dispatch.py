@@ -12,6 +12,7 @@ from typing import Any
 
 import grpc
 import pytest
+from prometheus_client import REGISTRY
 
 from soundsight.videogen.v1 import videogen_pb2, videogen_pb2_grpc
 from soundsight_gateway.discovery.targets import Address, Pod
@@ -327,6 +328,24 @@ async def test_a_sick_endpoint_is_set_aside(cluster: Cluster) -> None:
         clock.now += 0.25
     pauses = [later - before for before, later in itertools.pairwise(tried)]
     assert pauses == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0]
+
+
+async def test_prometheus_sees_an_endpoint_the_moment_it_is_set_aside(cluster: Cluster) -> None:
+    """And the moment it is tried again, though nobody asked it anything in between."""
+
+    def count(what: str) -> float | None:
+        return REGISTRY.get_sample_value("soundsight_endpoints", {"pool": "default", "what": what})
+
+    await cluster.add()
+    clock = Clock()
+    pool = cluster.pool(clock=clock)
+    await _take(pool)
+    assert (count("open"), count("closed")) == (1, 0)
+    async with pool.lease("f00d", 5) as endpoint:
+        endpoint.failed(Internal("the GPU has fallen off the bus"))
+    assert (count("open"), count("closed")) == (0, 1)
+    clock.now += 60
+    assert (count("open"), count("closed")) == (1, 0)
 
 
 async def test_after_failures_in_a_row_clips_are_tried_one_at_a_time(cluster: Cluster) -> None:

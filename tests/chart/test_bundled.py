@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from chart.ports import free_ports
 from chart.rendering import PLAIN, TRIAL, container, merged, of_kind, plain_environment, render
 
 from soundsight_kit.artifacts import ArtifactStore
@@ -89,15 +88,6 @@ def wait_until_up(url: str) -> None:
         else:
             return
     raise AssertionError(f"{url} does not answer")
-
-
-def free_ports(number: int) -> list[int]:
-    """Ports that are free now, each another one."""
-    with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(number)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
 
 
 def test_the_identities_are_the_services_own() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import re
 from collections.abc import Iterator
@@ -10,10 +9,10 @@ from typing import Any
 
 import pytest
 import yaml
+from chart.exported import FROM_THE_CLUSTER, known_metrics
 from chart.rendering import (
     CHART,
     PLAIN,
-    ROOT,
     TRIAL,
     merged,
     of_kind,
@@ -22,40 +21,20 @@ from chart.rendering import (
     render,
     render_profile,
 )
-from prometheus_client import REGISTRY
 
 from soundsight_gateway import states
 from soundsight_gateway.metrics import renders_are
 
 SERVICES = ("gateway", "analyzer", "scenewriter", "composer", "videogen")
 
-FROM_THE_CLUSTER = {
-    "up",
-    "kube_pod_start_time",
-    "kube_horizontalpodautoscaler_status_desired_replicas",
-    "kube_horizontalpodautoscaler_spec_max_replicas",
-}
-"""Metrics of Prometheus itself and of kube-state-metrics."""
-
 FROM_SCRAPING = {"namespace", "pod", "job", "instance", "horizontalpodautoscaler"}
 """Labels that the operator's Prometheus adds to every series, and those of the metrics above."""
 
 WORDS = {
-    "sum", "max", "min", "avg", "count", "by", "and", "or", "on", "rate", "increase", "delta",
-    "time", "histogram_quantile", "label_values", "le", "absent",
+    "sum", "max", "min", "avg", "count", "by", "and", "or", "on", "rate", "increase",
+    "time", "histogram_quantile", "label_values", "le", "absent", "avg_over_time",
 }  # fmt: skip
 """What in an expression is neither a metric nor a label."""
-
-
-def known_metrics() -> dict[str, set[str]]:
-    """The names of all series that the parts export, with their labels."""
-    for path in ROOT.glob("**/src/soundsight_*/metrics.py"):
-        importlib.import_module(f"{path.parent.name}.metrics")
-    found: dict[str, set[str]] = {}
-    for collector, names in REGISTRY._collector_to_names.items():
-        labels = set(getattr(collector, "_labelnames", ()))
-        found |= {name: labels | {"le"} for name in names if name.startswith("soundsight_")}
-    return found
 
 
 def alert_expressions() -> Iterator[tuple[str, str]]:

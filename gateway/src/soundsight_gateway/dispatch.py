@@ -62,6 +62,9 @@ class Pool:
         self._closing: set[asyncio.Task[None]] = set()
         for address in addresses:
             self._add(address)
+        metrics.follow_endpoints(
+            name, lambda is_open: sum(endpoint.open == is_open for endpoint in self.endpoints)
+        )
 
     @property
     def endpoints(self) -> tuple[Endpoint, ...]:
@@ -91,7 +94,6 @@ class Pool:
             if endpoint.address != address:
                 endpoint.moved(address)
         self._ask()
-        self._report()
         self.changed.set()
         self._wake()
 
@@ -242,17 +244,11 @@ class Pool:
         """Waits for answers, but for none that is late."""
         if asking:
             await asyncio.wait(asking, timeout=SETTLE_S)
-            self._report()
 
     def _add(self, address: Address) -> Endpoint:
         endpoint = Endpoint(address, self._connect(address), self._clock, self._wake)
         self._endpoints[address.target] = endpoint
         return endpoint
-
-    def _report(self) -> None:
-        open_ones = sum(endpoint.open for endpoint in self._endpoints.values())
-        closed = len(self._endpoints) - open_ones
-        metrics.endpoints_are(self.name, open_ones=open_ones, closed=closed)
 
     def _wake(self) -> None:
         for queue in self._waiting.values():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from prometheus_client import Counter, Gauge
 
@@ -49,10 +49,15 @@ def scenes_are(pool: str, *, waiting: int, running: int) -> None:
     _SCENES.labels(pool, "running").set(running)
 
 
-def endpoints_are(pool: str, *, open_ones: int, closed: int) -> None:
-    """Sets how many endpoints of a pool may be sent clips, and how many not, as last seen."""
-    _ENDPOINTS.labels(pool, "open").set(open_ones)
-    _ENDPOINTS.labels(pool, "closed").set(closed)
+def follow_endpoints(pool: str, count: Callable[[bool], int]) -> None:
+    """Tells, whenever Prometheus asks, how many endpoints of a pool may be sent clips, and how
+    many not.
+
+    Args:
+        count: how many there are now that may (True) or may not (False); asked from another thread.
+    """
+    _ENDPOINTS.labels(pool, "open").set_function(lambda: count(True))
+    _ENDPOINTS.labels(pool, "closed").set_function(lambda: count(False))
 
 
 def dispatch_failed(pool: str, code: str) -> None:
@@ -72,3 +77,8 @@ def executor_holds_lock(holds: bool) -> None:
 
 def _word(state: states.State) -> str:
     return states.label(state).replace(" ", "_")
+
+
+# A counter that appears with its first event has no increase to show for it.
+for _state in states.FINAL:
+    _ENDED.labels(_word(_state))

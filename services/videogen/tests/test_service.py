@@ -19,6 +19,7 @@ import grpc
 import numpy as np
 import pytest
 from google.protobuf.descriptor import Descriptor
+from prometheus_client import REGISTRY
 from videogen_requests import clip_request
 
 from soundsight.common.v1.implementation_pb2 import GetInfoRequest
@@ -225,6 +226,8 @@ async def test_who_finds_no_room_is_sent_away(tmp_path: Path) -> None:
         assert queued.progress.stage == "queue"
         load = await here.load()
         assert (load.slots, load.busy, load.queued, load.queue_limit) == (1, 1, 1, 1)
+        films = ("soundsight_videogen_worker_busy", {"worker": "0", "device": "opengl"})
+        assert REGISTRY.get_sample_value(*films) == 1
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await here.film(clip_request("too-many"))
         running.cancel()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 
 from prometheus_client import Gauge
 
@@ -23,11 +23,19 @@ _MODEL_BYTES = Gauge(
 )
 
 
-def report_workers(workers: Iterable[WorkerLoad]) -> None:
-    """Sets what each worker is at."""
-    for number, worker in enumerate(workers):
-        labels = (str(number), worker.device)
-        _BUSY.labels(*labels).set(worker.state == videogen_pb2.WORKER_STATE_BUSY)
-        _RESTARTS.labels(*labels).set(worker.restarts)
-        _STEP_S.labels(*labels).set(worker.seconds_per_step)
-        _MODEL_BYTES.labels(*labels).set(sum(model.size_bytes for model in worker.resident_models))
+def follow_workers(workers: Callable[[], Sequence[WorkerLoad]]) -> None:
+    """Tells what each worker is at whenever Prometheus asks.
+
+    Args:
+        workers: what they are at now, one entry per slot; asked from another thread.
+    """
+
+    def follow(gauge: Gauge, number: int, value: Callable[[WorkerLoad], float]) -> None:
+        device = workers()[number].device
+        gauge.labels(str(number), device).set_function(lambda: value(workers()[number]))
+
+    for number in range(len(workers())):
+        follow(_BUSY, number, lambda w: w.state == videogen_pb2.WORKER_STATE_BUSY)
+        follow(_RESTARTS, number, lambda w: w.restarts)
+        follow(_STEP_S, number, lambda w: w.seconds_per_step)
+        follow(_MODEL_BYTES, number, lambda w: sum(m.size_bytes for m in w.resident_models))

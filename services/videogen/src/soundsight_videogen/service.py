@@ -83,6 +83,7 @@ class VideoGenServicer(VideoGenServiceServicer):
         self._scratch_dir = scratch_dir
         self._info = info
         self._scheduler = scheduler
+        metrics.follow_workers(backend.workers)
 
     async def GenerateClip(  # noqa: N802 - named by the contract
         self, request: GenerateClipRequest, context: Context
@@ -204,7 +205,6 @@ class VideoGenServicer(VideoGenServiceServicer):
         finally:
             if scheduler is not None and seat is not None:
                 scheduler.resident(seat, self._backend.resident(seat))
-            metrics.report_workers(self._backend.workers())
 
     async def _keep(
         self, request: GenerateClipRequest, video: Path, filmed: Filmed, work_s: float
