@@ -153,6 +153,10 @@ bench-scheduling: $(DEV) ## Simulate videogen's scheduler on 1 to 256 devices (O
 bench-dispatch: $(DEV) ## Print how busy the gateway keeps 64 videogen endpoints (OPTIONS=--help)
 	$(BIN)/python bench/dispatch.py $(OPTIONS)
 
+.PHONY: bench-http
+bench-http: $(DEV) ## Print what the gateway's HTTP costs beside its gRPC (OPTIONS=--help)
+	$(BIN)/python bench/gateway_http.py $(OPTIONS)
+
 # Everything but the burst of 1,000 songs takes a minute; that one takes ten.
 .PHONY: bench-scaling
 bench-scaling: $(DEV) ## Simulate scaling videogen to zero and back, on up to 500 GPUs (OPTIONS=--help)

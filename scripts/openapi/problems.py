@@ -12,7 +12,7 @@ from generate_errors_page import EVERY_CALL
 from openapi.comments import Comments
 from openapi.parameters import headers
 from soundsight_gateway.error_table import TABLE
-from soundsight_gateway.http.calls import CALL_TIMEOUT_S
+from soundsight_gateway.http.calls import BODY_TIMEOUT_S, CALL_TIMEOUT_S
 from soundsight_gateway.http.problems import MEDIA_TYPE, status_of
 from soundsight_gateway.http.server import MAX_BODY_BYTES
 from soundsight_kit.errors import SoundsightError
@@ -56,6 +56,14 @@ FOREIGN: Final = (
         "asks for one of its hosts",
     ),
 )
+NO_ROUTE: Final = (
+    Failure(
+        404,
+        "NOT_FOUND",
+        "no route has such a path: a name in it is empty, or has a colon",
+        "corrects the path",
+    ),
+)
 NO_BODY: Final = (
     Failure(400, "BODY_NOT_TAKEN", "a body is sent where none is taken", "sends none"),
 )
@@ -65,6 +73,12 @@ JSON_BODY: Final = (
         "UNREADABLE_REQUEST",
         "the body is no such message in protobuf JSON",
         "corrects what `detail` names",
+    ),
+    Failure(
+        408,
+        "BODY_TOO_SLOW",
+        f"the body is not there after {BODY_TIMEOUT_S:.0f} s",
+        "sends it again, without pauses",
     ),
     Failure(
         413,
@@ -188,14 +202,14 @@ class Failures:
         Those of one status that many operations have are described once, and referred to.
         """
         by_status: dict[int, list[Failure]] = {}
-        for failure in (*failures, *FOREIGN, *self._of_calls):
+        for failure in (*failures, *NO_ROUTE, *FOREIGN, *self._of_calls):
             by_status.setdefault(failure.status, []).append(failure)
         return {
             str(status): self._one(status, tuple(by_status[status])) for status in sorted(by_status)
         }
 
     def _one(self, status: int, failures: tuple[Failure, ...]) -> dict[str, Any]:
-        common = {*FOREIGN, *JSON_BODY, *ENCODED, *LATE, *self._of_calls}
+        common = {*NO_ROUTE, *FOREIGN, *JSON_BODY, *ENCODED, *LATE, *self._of_calls}
         if not common.issuperset(failures):
             return _response(failures)
         if self._shared.setdefault(status, failures) != failures:

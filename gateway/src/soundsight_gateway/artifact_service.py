@@ -209,7 +209,7 @@ class ArtifactServicer(artifacts_pb2_grpc.ArtifactServiceServicer):
     async def _join(self, ref: UploadRef, announced: Announced) -> ArtifactRef:
         """Makes one file of the parts, under its own digest.
 
-        Raises DataLoss when it is not the file that was announced; the upload is forgotten then.
+        Raises InvalidArgument when it is not what was announced; the upload is forgotten then.
         """
         parts = await self._uploads.parts(ref)
         folder = Path(tempfile.mkdtemp(prefix="upload-", dir=self._scratch))
@@ -233,9 +233,10 @@ class ArtifactServicer(artifacts_pb2_grpc.ArtifactServiceServicer):
         for part in parts:
             await self._artifacts.delete(self._artifacts.key_of(part.uri))
         if not sound:
-            raise DataLoss(
+            raise InvalidArgument(
                 f"the bytes that came have the SHA-256 {sha256}, not the one announced; send the "
                 "file again from the start",
+                field="header.sha256",
                 reason="CHECKSUM_MISMATCH",
             )
         return artifact

@@ -208,7 +208,7 @@ TABLE: Final[dict[str, tuple[Row, ...]]] = {
         Row(
             "Upload",
             "the bytes are not those announced",
-            "DATA_LOSS",
+            "INVALID_ARGUMENT",
             "CHECKSUM_MISMATCH",
             "sends the file again from the start",
         ),

@@ -51,7 +51,7 @@ async def test_what_is_sent_comes_back(web: Any) -> None:
 async def test_other_bytes_than_the_digest_says_are_refused(web: Any) -> None:
     """What was changed on the way is no file of ours."""
     answer = await web.ask("PUT", UPLOAD, data=DATA, headers={"Repr-Digest": repr_digest(b"else")})
-    assert (answer.status, answer.json["reason"]) == (500, "CHECKSUM_MISMATCH")
+    assert (answer.status, answer.json["reason"]) == (400, "CHECKSUM_MISMATCH")
     assert (await web.ask("GET", UPLOAD)).status == 404
 
 

@@ -46,7 +46,9 @@ async def test_named_hosts_are_the_only_ones(ask: Any) -> None:
     assert await ask("render.example.org", Host="127.0.0.1") == (421, "FOREIGN_HOST")
 
 
-@pytest.mark.parametrize("origin", ["https://evil.example", "null", "file://", "http://[", ""])
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example", "http://127.0.0.1:3000", "null", "file://", "http://[", ""]
+)
 async def test_pages_of_others_are_refused(ask: Any, origin: str) -> None:
     """Whatever a browser says of where they come from."""
     assert await ask(Origin=origin) == (403, "FOREIGN_ORIGIN")
@@ -54,7 +56,7 @@ async def test_pages_of_others_are_refused(ask: Any, origin: str) -> None:
 
 async def test_pages_of_the_same_host_may_call(ask: Any) -> None:
     """Behind a proxy that serves both, or changed the host, too."""
-    assert await ask(Origin="http://127.0.0.1", Host="127.0.0.1:80") == (200, "")
+    assert await ask(Origin="http://127.0.0.1:80", Host="127.0.0.1:80") == (200, "")
     named = ("render.example.org", "inside")
     assert await ask(*named, Origin="https://render.example.org", Host="inside") == (200, "")
 

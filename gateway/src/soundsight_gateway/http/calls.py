@@ -5,6 +5,8 @@ Every call goes the way of a gRPC caller's: errors, logs and metrics are made in
 
 from __future__ import annotations
 
+import asyncio
+import functools
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any, Final
@@ -26,6 +28,12 @@ from soundsight_kit.errors import InvalidArgument
 CALL_TIMEOUT_S: Final = 300.0
 """Longest call with one answer; to estimate a render, its song may have to be decoded first."""
 
+SMALL_BYTES: Final = 1 << 16
+"""Largest body that is read at once: a second, and more, may go into one of some megabytes, since
+protobuf reads JSON in Python."""
+BODY_TIMEOUT_S: Final = 60.0
+"""Longest that a body of JSON may be on its way."""
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -45,9 +53,10 @@ def handler_of(rule: Rule, channel: grpc.aio.Channel) -> Handler:
 
 def _answer(rule: Rule, channel: grpc.aio.Channel) -> Handler:
     method = channel.unary_unary(rule.full_method, *_serializers(rule))
+    turn = asyncio.Semaphore(1)
 
     async def answer(request: web.Request) -> web.StreamResponse:
-        message = request_of(rule, request.match_info, _query(request), await _body(request))
+        message = await _message_of(rule, request, turn)
         response = await method(message, timeout=CALL_TIMEOUT_S, metadata=trace_of(request))
         return json_response(response)
 
@@ -56,9 +65,10 @@ def _answer(rule: Rule, channel: grpc.aio.Channel) -> Handler:
 
 def _answer_stream(rule: Rule, channel: grpc.aio.Channel) -> Handler:
     method = channel.unary_stream(rule.full_method, *_serializers(rule))
+    turn = asyncio.Semaphore(1)
 
     async def answer(request: web.Request) -> web.StreamResponse:
-        message: Any = request_of(rule, request.match_info, _query(request), await _body(request))
+        message: Any = await _message_of(rule, request, turn)
         framing = streams.framing_of(request)
         framing.resume(message)
         call: Any = method(message, metadata=trace_of(request))
@@ -92,6 +102,16 @@ def json_response(message: Message) -> web.Response:
     )
 
 
+async def _message_of(rule: Rule, request: web.Request, turn: asyncio.Semaphore) -> Message:
+    """A request's message. Large bodies take their turns, so that they hold up nobody else."""
+    body = await _body(request)
+    read = functools.partial(request_of, rule, request.match_info, _query(request), body)
+    if len(body) <= SMALL_BYTES:
+        return read()
+    async with turn:
+        return await asyncio.to_thread(read)
+
+
 def _query(request: web.Request) -> MultiDict[str]:
     """The parameters of a request. Raises InvalidArgument for what is no UTF-8.
 
@@ -106,7 +126,16 @@ def _query(request: web.Request) -> MultiDict[str]:
 
 async def _body(request: web.Request) -> bytes:
     """The body of a request, which is JSON or nothing."""
-    body = await request.read()
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            body = await request.read()
+    except TimeoutError:
+        raise Refused(
+            HTTPStatus.REQUEST_TIMEOUT,
+            f"the body was not there after {BODY_TIMEOUT_S:g} s",
+            reason="BODY_TOO_SLOW",
+            code=grpc.StatusCode.DEADLINE_EXCEEDED,
+        ) from None
     if body and request.content_type != "application/json":
         raise Refused(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,

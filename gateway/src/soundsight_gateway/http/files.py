@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-import contextlib
 import hashlib
 import re
 from http import HTTPStatus
@@ -164,14 +163,15 @@ class Files:
 
 async def _pass_on(header: artifacts_pb2.UploadHeader, body: StreamReader, call: Any) -> None:
     """Sends an upload's messages, for as long as its call takes them."""
-    with contextlib.suppress(grpc.RpcError, asyncio.InvalidStateError):
+    try:
         await call.write(artifacts_pb2.UploadRequest(header=header))
-        try:
-            async for chunk in body.iter_chunked(CHUNK_BYTES):
-                await call.write(artifacts_pb2.UploadRequest(chunk=chunk))
-        except (OSError, web.RequestPayloadError):
-            call.cancel()  # Nobody is left to hear what becomes of it.
+        async for chunk in body.iter_chunked(CHUNK_BYTES):
+            await call.write(artifacts_pb2.UploadRequest(chunk=chunk))
         await call.done_writing()
+    except (grpc.RpcError, asyncio.InvalidStateError):
+        pass  # The call has ended; its answer tells why.
+    except (OSError, web.RequestPayloadError):
+        call.cancel()  # The body broke off: nobody is left to hear what becomes of it.
 
 
 def _headers_of(file: ArtifactRef, name: str) -> dict[str, str]:

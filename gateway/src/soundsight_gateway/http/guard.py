@@ -31,6 +31,9 @@ def guard(hosts: Collection[str], *, listens_on_loopback: bool) -> Middleware:
             return host in hosts
         return not listens_on_loopback or is_loopback(host)
 
+    def is_same(origin: str, host: str) -> bool:
+        return origin.partition("://")[2].lower() == host.lower() or _host_of(origin) in hosts
+
     @web.middleware
     async def refuse_foreign(
         request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -45,7 +48,7 @@ def guard(hosts: Collection[str], *, listens_on_loopback: bool) -> Middleware:
                 code=grpc.StatusCode.PERMISSION_DENIED,
             )
         origin = request.headers.get("Origin")
-        if origin is not None and _host_of(origin) not in {host, *hosts}:
+        if origin is not None and not is_same(origin, request.host):
             raise Refused(
                 HTTPStatus.FORBIDDEN,
                 "web pages of other origins may not call this API; have their server call it, or "
