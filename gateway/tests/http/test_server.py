@@ -152,6 +152,18 @@ def test_an_address_that_is_none_is_refused(listen: str) -> None:
         GatewaySettings(http_listen=listen)
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
+async def test_where_it_listens_can_be_asked(bench: Any, host: str) -> None:
+    """Under the very address that it tells."""
+    async with (
+        http_served(bench.kit(), bench.settings(http_listen=f"{host}:0")) as served,
+        aiohttp.ClientSession() as session,
+    ):
+        assert served is not None
+        async with session.get(f"http://{served.address}/openapi.json") as response:
+            assert response.status == 200
+
+
 async def test_without_an_address_nothing_is_served(bench: Any) -> None:
     """As where nobody asked for it."""
     for nothing in (None, ""):

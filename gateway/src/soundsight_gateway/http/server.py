@@ -61,8 +61,8 @@ async def http_served(
     if settings.http_listen is None:
         yield None
         return
-    host, _, port = settings.http_listen.rpartition(":")
-    host = host.strip("[]")
+    named, _, port = settings.http_listen.rpartition(":")
+    host = named.strip("[]")
     with tempfile.TemporaryDirectory(prefix="soundsight-gateway-", dir=_short_folder()) as folder:
         socket = Path(folder) / "grpc.sock"
         async with open_channel(f"unix:{socket}") as channel:
@@ -85,7 +85,7 @@ async def http_served(
                     raise CannotListen(
                         f"cannot serve HTTP on {settings.http_listen}: {error.strerror}"
                     ) from error
-                served = HttpServer(f"{host}:{runner.addresses[0][1]}", socket)
+                served = HttpServer(f"{named}:{runner.addresses[0][1]}", socket)
                 log.info("serving HTTP", address=served.address)
                 yield served
             finally:
