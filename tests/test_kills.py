@@ -31,9 +31,11 @@ def _kill_and_finish(rendering: Rendering, stage: str, target: str, calm: Undist
         assert running.ends() == 0, running.told + rendering.line.logs()
     filmed = rendering.clips()
     assert left_behind(rendering) == []
-    assert rendering.came_to() == calm
-    # A clip whose worker or service died with it is not logged: what is logged was finished.
+    came_to = rendering.came_to()
+    assert (came_to.pictures, came_to.sound) == (calm.pictures, calm.sound)
+    # What is logged was finished; what was finished as its service died may not be logged.
     assert set(filmed.values()) == {1}, filmed
+    assert calm.clips - len(filmed) in (0, 1), filmed
 
 
 @pytest.mark.parametrize(("stage", "target"), QUICK)

@@ -121,6 +121,8 @@ def test_the_question_can_be_broken_off(line: CommandLine, rendered: tuple[Path,
     before = set((line.state / "artifacts").rglob("*"))
     child, terminal = pty.fork()
     if child == 0:
+        # As in a terminal, though these tests may run in the background, where it is ignored.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         words = line.arguments("clean")
         os.execv(words[0], words)
     seen = b""

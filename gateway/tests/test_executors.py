@@ -126,10 +126,22 @@ async def test_a_name_that_becomes_free_is_taken(url: str) -> None:
 
 
 async def test_a_database_that_is_away_is_told(link: Link, url: str) -> None:
-    """Entering fails at once and says why."""
+    """Entering is tried for a while, then fails and says why."""
     link.down = True
     with pytest.raises(Unavailable):
-        await Executors(through(link, url), "a", "1", TIMEOUT_S).enter()
+        await Executors(through(link, url), "a", "1", TIMEOUT_S / 2).enter()
+
+
+async def test_a_database_that_is_away_for_a_moment_is_waited_for(link: Link, url: str) -> None:
+    """A gateway that starts while Postgres does, or is slow, does not end for it."""
+    link.down = True
+    executors = Executors(through(link, url), "a", "1", TIMEOUT_S)
+    entering = asyncio.create_task(executors.enter())
+    await asyncio.sleep(TIMEOUT_S / 2)
+    link.down = False
+    await asyncio.wait_for(entering, SOON_S)
+    assert executors.holds_lock
+    await executors.leave()
 
 
 async def test_who_has_left_is_taken_over_once(url: str) -> None:

@@ -141,32 +141,41 @@ class Executors(Register):
         """Waits for the lock and enters a new life.
 
         Raises FailedPrecondition when another gateway keeps the lock, Unavailable when the database
-        is away.
+        is away for as long as a gateway bears it to be.
         """
         until = time.monotonic() + PATIENCE * self._timeout_s
-        waited = False
-        try:
-            while (session := await self._locked()) is None:
+        while True:
+            try:
+                await self._enter(until)
+                break
+            except SessionGone as error:
+                self._let_go()
                 if time.monotonic() >= until:
-                    raise FailedPrecondition(
-                        f"another gateway runs as the executor {self._executor}; give each one a "
-                        "SOUNDSIGHT_GATEWAY_EXECUTOR_ID of its own",
-                        reason="EXECUTOR_TAKEN",
-                    )
-                if not waited:
-                    log.info("waiting for the lock of this executor", executor=self._executor)
-                waited = True
+                    raise Unavailable(str(error), reason="STORE_UNAVAILABLE") from error
+                log.warning("executor waits for the database", why=str(error))
                 await asyncio.sleep(AGAIN_S)
-            self._session = session
-            key = lock_key(self._executor)
-            values = (self._executor, key, self._version, time.time_ns() // 1000)
-            self._life = (await session.ask(_ENTER, *values))[0][0]
-            await self._beat()
-        except SessionGone as error:
-            raise Unavailable(str(error), reason="STORE_UNAVAILABLE") from error
         metrics.executor_holds_lock(True)
         self._living = asyncio.create_task(self._live())
         self._living.add_done_callback(self._check_alive)
+
+    async def _enter(self, until: float) -> None:
+        waited = False
+        while (session := await self._locked()) is None:
+            if time.monotonic() >= until:
+                raise FailedPrecondition(
+                    f"another gateway runs as the executor {self._executor}; give each one a "
+                    "SOUNDSIGHT_GATEWAY_EXECUTOR_ID of its own",
+                    reason="EXECUTOR_TAKEN",
+                )
+            if not waited:
+                log.info("waiting for the lock of this executor", executor=self._executor)
+            waited = True
+            await asyncio.sleep(AGAIN_S)
+        self._session = session
+        key = lock_key(self._executor)
+        values = (self._executor, key, self._version, time.time_ns() // 1000)
+        self._life = (await session.ask(_ENTER, *values))[0][0]
+        await self._beat()
 
     def watch(self, take_over: TakeOver) -> None:
         """Has the work of dead executors taken over from now on."""
