@@ -26,7 +26,7 @@ from soundsight_kit.context import bind_ids, bound_ids
 from soundsight_kit.jobs import Emit, JobTable
 from soundsight_kit.server import CannotListen, Server, ServiceBinding
 from soundsight_kit.settings import KitSettings
-from soundsight_kit.testing import assert_eventually, running_server, socket_folder
+from soundsight_kit.testing import assert_eventually, certify, running_server, socket_folder
 
 VIDEOGEN = "soundsight.videogen.v1.VideoGenService"
 
@@ -272,17 +272,7 @@ async def test_a_stale_socket_is_replaced_and_a_live_one_is_not() -> None:
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An authority, and a server and a client certified by it."""
     folder = tmp_path_factory.mktemp("tls")
-
-    def openssl(*words: str) -> None:
-        subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)
-
-    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
-    openssl("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=ca")
-    (folder / "names").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
-    for who in ("server", "client"):
-        openssl("req", *key, "-keyout", f"{who}.key", "-out", f"{who}.csr", "-subj", f"/CN={who}")
-        signed = ("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", "names")
-        openssl("x509", "-req", "-in", f"{who}.csr", "-out", f"{who}.pem", *signed)
+    certify(folder, "server", "client")
     return folder
 
 

@@ -19,6 +19,7 @@ from grpc_health.v1.health import HealthServicer
 from soundsight_gateway.http.server import http_served
 from soundsight_gateway.settings import GatewaySettings
 from soundsight_kit.settings import KitSettings
+from soundsight_kit.testing import certify
 
 PROGRAMS = Path(sys.executable).parent
 
@@ -86,20 +87,11 @@ def test_the_tests_of_a_release_can_be_typed(tmp_path: Path) -> None:
 
 def certificate(folder: Path) -> KitSettings:
     """A server's and a caller's certificate in one, for localhost, as services are told of it."""
-
-    def openssl(*words: str) -> None:
-        subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)
-
-    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
-    openssl("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.crt", "-subj", "/CN=authority")
-    (folder / "names").write_text("subjectAltName=DNS:localhost\n")
-    openssl("req", *key, "-keyout", "tls.key", "-out", "tls.csr", "-subj", "/CN=gateway")
-    signed = ("-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", "names")
-    openssl("x509", "-req", "-in", "tls.csr", "-out", "tls.crt", *signed)
+    certify(folder, "tls")
     return KitSettings(
-        tls_certificate=folder / "tls.crt",
+        tls_certificate=folder / "tls.pem",
         tls_key=folder / "tls.key",
-        tls_client_ca=folder / "ca.crt",
+        tls_client_ca=folder / "ca.pem",
     )
 
 

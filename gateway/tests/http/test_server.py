@@ -6,7 +6,6 @@ import asyncio
 import json
 import socket
 import ssl
-import subprocess
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from soundsight_gateway.settings import GatewaySettings
 from soundsight_kit import errors
 from soundsight_kit.server import CannotListen
 from soundsight_kit.settings import KitSettings
+from soundsight_kit.testing import certify
 from soundsight_kit.tracing import server_span
 
 RENDERS = "/v1/projects/demo/renders"
@@ -181,16 +181,7 @@ async def test_without_an_address_nothing_is_served(bench: Any) -> None:
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An authority, and a certificate by it for this machine."""
     folder = tmp_path_factory.mktemp("tls")
-
-    def openssl(*words: str) -> None:
-        subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)
-
-    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
-    openssl("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=ca")
-    (folder / "names").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
-    openssl("req", *key, "-keyout", "own.key", "-out", "own.csr", "-subj", "/CN=own")
-    signed = ("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", "names")
-    openssl("x509", "-req", "-in", "own.csr", "-out", "own.pem", *signed)
+    certify(folder, "own")
     return folder
 
 

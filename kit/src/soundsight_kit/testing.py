@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -19,6 +20,21 @@ def socket_folder() -> Iterator[Path]:
     """A folder whose path is short enough for Unix sockets, unlike pytest's."""
     with tempfile.TemporaryDirectory(prefix="ss-") as folder:
         yield Path(folder)
+
+
+def certify(folder: Path, *who: str) -> None:
+    """Makes an authority (`ca.pem`) and certificates by it for localhost: `WHO.pem`, `WHO.key`."""
+
+    def openssl(*words: str) -> None:
+        subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)
+
+    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+    openssl("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=ca")
+    (folder / "names").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
+    for one in who:
+        openssl("req", *key, "-keyout", f"{one}.key", "-out", f"{one}.csr", "-subj", f"/CN={one}")
+        signed = ("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", "names")
+        openssl("x509", "-req", "-in", f"{one}.csr", "-out", f"{one}.pem", *signed)
 
 
 @asynccontextmanager

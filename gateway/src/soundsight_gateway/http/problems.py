@@ -57,12 +57,9 @@ def status_of(error: SoundsightError) -> int:
 def problem_of(error: SoundsightError) -> dict[str, Any]:
     """An error as the members of a problem document."""
     status = status_of(error)
-    title = (
-        "Client Closed Request" if status == CLIENT_CLOSED_REQUEST else HTTPStatus(status).phrase
-    )
     problem: dict[str, Any] = {
         "type": "about:blank",
-        "title": title,
+        "title": _phrase(status),
         "status": int(status),
         "detail": error.message,
         "code": error.code.name,
@@ -82,13 +79,18 @@ def problem_of(error: SoundsightError) -> dict[str, Any]:
     return problem
 
 
+def _phrase(status: int) -> str:
+    """A status in words; that of a caller who has left is not among the standard's."""
+    return "Client Closed Request" if status == CLIENT_CLOSED_REQUEST else HTTPStatus(status).phrase
+
+
 def response_of(error: SoundsightError) -> web.Response:
     """The answer to a request that failed with `error`."""
     status = status_of(error)
     response = web.json_response(
         problem_of(error),
         status=status,
-        reason="Client Closed Request" if status == CLIENT_CLOSED_REQUEST else None,
+        reason=_phrase(status),
     )
     response.content_type = MEDIA_TYPE
     if error.retry_after_s is not None:
