@@ -53,6 +53,8 @@ EVERYWHERE: Final = "soundsight.common.v1.ImplementationService"
 """The contract that every part keeps."""
 DEADLINE_S: Final = 20.0
 """Ample for whatever is refused, and for the first answer of whatever is begun."""
+DEADLINE_OF_ALL_S: Final = 120.0
+"""Ample for the last answer too: a storyboard of thousands of scenes takes a while."""
 TIMEOUT_S: Final = 300 + CASES / 10
 """Of a test: ample for its cases, and for making the one that failed small."""
 
@@ -137,7 +139,8 @@ class Target:
     ) -> tuple[Code, SoundsightError | None]:
         """How a call ended."""
         argument = sent if isinstance(sent, Message | bytes) else _stream(sent)
-        call = _stub(self._channel, method)(argument, timeout=DEADLINE_S)
+        deadline_s = DEADLINE_OF_ALL_S if to_the_end else DEADLINE_S
+        call = _stub(self._channel, method)(argument, timeout=deadline_s)
         try:
             if method.server_streaming:
                 async for _ in call:

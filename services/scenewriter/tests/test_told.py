@@ -36,3 +36,15 @@ def test_a_beginning_that_is_refused_cannot_be_saved(
         told.add(one)
     if not told.can_begin(start):
         assert not told.is_new(f"{start} {rest}")
+
+
+def test_a_long_film_is_compared_with_its_latest_scenes() -> None:
+    """What was told two hundred scenes ago may be told again, though not in the same words."""
+    told = Told()
+    told.add("a red lantern over the frost and a gull")
+    for other in range(199):
+        told.add(f"word{other}a word{other}b word{other}c word{other}d")
+    assert not told.is_new("a gull over the frost, a red lantern")
+    told.add("gull tower meadow stone")
+    assert told.is_new("a gull over the frost, a red lantern")
+    assert not told.is_new("a red lantern over the frost and a gull")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import replace
+from functools import lru_cache
 from itertools import combinations, islice
 
 from soundsight_scenewriter.brief import CastMember
@@ -147,9 +148,7 @@ class Describer:
         bare = Words(subject, action, "", first, cast_ids)
         if self._dice.unit() < _BARE_SHARE and self._told.is_new(first):
             return self._keep(bare)
-        looks = list(islice(self._details(staging, f"{subject} {action}"), _CLOSE_LOOKS))
-        tries = [(look,) for look in looks] + list(combinations(looks[:_PAIRED], 2))
-        for details in tries:
+        for details in _singles_then_pairs(self._details(staging, f"{subject} {action}")):
             lines = [line for line, _ in details]
             if len(set(lines)) < len(lines):
                 continue
@@ -233,28 +232,23 @@ class Describer:
             (line for line in self._dice.shuffled(lines) if not self._is_banned(line)),
             key=lambda line: (line in recent, self._uses[f"line {line}"]),
         )
+        said = content_words(subject)
+        lines_taken = [(line, said | content_words(line)) for line in ranked]
         surfaces = self._dice.shuffled(self._shown(world.surfaces))
         far = self._dice.shuffled(self._shown(world.far))
-        said = content_words(subject)
         for again in (False, True):
             # All lines with one pair of words before any line with another pair.
             for turn in range(len(surfaces) * len(far)):
                 surface = surfaces[turn % len(surfaces)]
                 distance = far[(turn + turn // len(surfaces)) % len(far)]
-                for line in ranked:
+                for line, taken in lines_taken:
                     if "{" not in line and turn > 0:
                         continue
-                    taken = said | content_words(line)
                     if _clashes(line, "urface}", surface, taken) or _clashes(
                         line, "ar}", distance, taken
                     ):
                         continue
-                    detail = line.format(
-                        surface=surface,
-                        far=distance,
-                        Surface=capitalised(surface),
-                        Far=capitalised(distance),
-                    )
+                    detail = _filled(line, surface, distance)
                     if (self._uses[f"said {detail}"] > 0) is again:
                         yield line, detail
 
@@ -272,9 +266,26 @@ class Describer:
         return bool(self._banned) and bool(content_words(text) & self._banned)
 
 
+def _singles_then_pairs(
+    details: Iterator[tuple[str, str]],
+) -> Iterator[tuple[tuple[str, str], ...]]:
+    """The first few second sentences alone, then the first of those in pairs."""
+    looks = []
+    for look in islice(details, _CLOSE_LOOKS):
+        looks.append(look)
+        yield (look,)
+    yield from combinations(looks[:_PAIRED], 2)
+
+
 def _clashes(line: str, slot: str, words: str, taken: Set[str]) -> bool:
     """Whether a line has the slot and its words would repeat what the sentence already says."""
-    return slot in line and bool(content_words(words) & taken)
+    return slot in line and not content_words(words).isdisjoint(taken)
+
+
+@lru_cache(maxsize=16_384)
+def _filled(line: str, surface: str, far: str) -> str:
+    """A second sentence: a line with words in its slots."""
+    return line.format(surface=surface, far=far, Surface=capitalised(surface), Far=capitalised(far))
 
 
 def _level(drive: float) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import sys
+from collections import deque
 
 from soundsight_scenewriter.writing.wishes import content_words
 
@@ -20,15 +21,17 @@ class Told:
 
     def __init__(self) -> None:
         self._texts: set[str] = set()
-        self._scenes: list[frozenset[str]] = []
-        self._where: dict[str, list[int]] = {}
+        self._bits: dict[str, int] = {}
+        self._scenes: deque[tuple[int, int]] = deque(maxlen=_COMPARED)
+        """The latest scenes: the bits of their words, and how many those are. Bits, because a long
+        film is compared with itself some ten million times."""
 
     def add(self, description: str) -> None:
         """Remembers a description."""
         words = content_words(description)
         for word in words:
-            self._where.setdefault(word, []).append(len(self._scenes))
-        self._scenes.append(words)
+            self._bits.setdefault(word, 1 << len(self._bits))
+        self._scenes.append((self._known(words), len(words)))
         self._texts.add(description)
 
     def has(self, description: str) -> bool:
@@ -40,25 +43,23 @@ class Told:
         mine = content_words(description)
         if len(mine) < _FEWEST_WORDS or description in self._texts:
             return False
-        return all(
-            2 * shared <= min(len(mine), len(self._scenes[at]))
-            for at, shared in self._shared(mine).items()
-        )
+        return not self._half_in(mine, len(mine))
 
     def can_begin(self, sentence: str) -> bool:
         """Whether something new can be said that begins so: no scene is half in it already."""
-        return all(
-            2 * shared <= len(self._scenes[at])
-            for at, shared in self._shared(content_words(sentence)).items()
-        )
+        return not self._half_in(content_words(sentence), sys.maxsize)
 
-    def _shared(self, words: frozenset[str]) -> Counter[int]:
-        """How many words each scene shares, by its number; scenes that share none are not there."""
-        oldest = len(self._scenes) - _COMPARED
-        shared: Counter[int] = Counter()
+    def _half_in(self, words: frozenset[str], most: int) -> bool:
+        """Whether a scene has more of the words than half its own count, or than half of `most`."""
+        known = self._known(words)
+        for scene, size in self._scenes:
+            if 2 * (known & scene).bit_count() > (size if size < most else most):
+                return True
+        return False
+
+    def _known(self, words: frozenset[str]) -> int:
+        """The bits of those words that were said before."""
+        known = 0
         for word in words:
-            for at in reversed(self._where.get(word, ())):
-                if at < oldest:
-                    break
-                shared[at] += 1
-        return shared
+            known |= self._bits.get(word, 0)
+        return known
