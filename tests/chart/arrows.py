@@ -2,7 +2,7 @@
 
 An end of an arrow is the component of a pod, `namespace/NAME` for all pods of a namespace, an
 address range, or `anyone`. A connection between two pods needs both policies: that of the pod it
-leaves, and that of the pod it reaches.
+leaves, and that of the pod it reaches. Ports are numbers: names are not read.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class _Cluster:
                 for peer in peers:
                     for end in self._ends(peer):
                         for port in rule.get("ports") or ({"port": EVERY_PORT},):
-                            yield from self._ports(end, port["port"], pod, way)
+                            yield end, port["port"]
 
     def _ends(self, peer: dict[str, Any]) -> Iterator[str]:
         if not peer:
@@ -78,17 +78,6 @@ class _Cluster:
             for name, pod in self._pods.items():
                 if _matches(peer["podSelector"], pod.labels):
                     yield name
-
-    def _ports(self, end: str, port: int | str, pod: PodOf, way: str) -> Iterator[tuple[str, int]]:
-        """A named port is the one that the receiving pod calls so."""
-        if isinstance(port, int):
-            yield end, port
-            return
-        receiver = pod if way == "ingress" else self._pods[end]
-        for container in receiver.containers:
-            for each in container.get("ports", ()):
-                if each["name"] == port:
-                    yield end, each["containerPort"]
 
 
 def _matches(selector: dict[str, Any], labels: dict[str, str]) -> bool:

@@ -116,6 +116,16 @@ WRONG: list[tuple[Values, str]] = [
     (
         {
             "videogen": {
+                "models": ["owner/model"],
+                "download": {"enabled": True},
+                "modelCache": {"enabled": True, "accessModes": ["ReadWriteOnce"]},
+            }
+        },
+        "pool default: the Job of download.enabled and the pods that wait for it cannot share",
+    ),
+    (
+        {
+            "videogen": {
                 "replicas": 2,
                 "modelCache": {"enabled": True, "accessModes": ["ReadWriteOnce"]},
             }

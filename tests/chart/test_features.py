@@ -147,6 +147,32 @@ def test_weights_are_fetched_once_and_waited_for() -> None:
     assert claims == ["s-soundsight-videogen-default-models"] * 2
 
 
+def test_weights_are_fetched_until_they_are_there() -> None:
+    """The Job does not give up, since pods wait for it: not within a week of five minutes a try."""
+    assert only(render_profile("gpu"), "Job")["spec"]["backoffLimit"] > 7 * 24 * 60 / 5
+
+
+def test_weights_are_fetched_with_what_the_pool_is_told() -> None:
+    """A token in a Secret's variables, or an authority on a volume, that pods of the pool have, the
+    Job has too."""
+    variable = {"name": "SSL_CERT_FILE", "value": "/trust/ca.crt"}
+    token = {"secretRef": {"name": "hub"}}
+    volume = {"name": "trust", "configMap": {"name": "authorities"}}
+    mount = {"name": "trust", "mountPath": "/trust"}
+    values = {
+        "extraEnv": [variable],
+        "extraEnvFrom": [token],
+        "extraVolumes": [volume],
+        "extraVolumeMounts": [mount],
+    }
+    job = only(render(merged(PLAIN, {"videogen": values}), ("gpu",)), "Job")["spec"]["template"]
+    (fetching,) = job["spec"]["initContainers"]
+    assert variable in fetching["env"]
+    assert fetching["envFrom"] == [token]
+    assert mount in fetching["volumeMounts"]
+    assert volume in job["spec"]["volumes"]
+
+
 def test_other_weights_are_another_job() -> None:
     """A Job cannot be changed: what it does is in its name. Pods wait for other weights anew, and
     not for the same ones fetched by another image."""

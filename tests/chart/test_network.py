@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from chart.arrows import arrows
-from chart.rendering import PLAIN, TRIAL, merged, of_kind, pods, render, render_profile
+from chart.rendering import PLAIN, PROFILES, TRIAL, merged, of_kind, pods, render, render_profile
 from chart.switches import COMBINATIONS, combinations, values_of
 
 PRODUCTION = {
@@ -98,6 +98,14 @@ def test_only_the_arrows_of_the_design_are_let_through(profile: str, allowed: se
     assert allowed - found == set()
 
 
+@pytest.mark.parametrize("profile", PROFILES)
+def test_ports_of_policies_are_numbers(profile: str) -> None:
+    """There are network plugins that know no names of ports, and open every port instead."""
+    for policy in of_kind(render_profile(profile), "NetworkPolicy"):
+        for rule in (*policy["spec"]["ingress"], *policy["spec"]["egress"]):
+            assert {type(port["port"]) for port in rule["ports"]} == {int}, policy["metadata"]
+
+
 @pytest.mark.parametrize("number", range(COMBINATIONS))
 def test_every_pod_is_closed_by_a_policy(number: int) -> None:
     """However switches are set, each pod has a policy for both ways, unless they are off."""
@@ -176,3 +184,11 @@ def test_extra_rules_are_added() -> None:
     found = arrows(render(merged(PLAIN, values)))
     assert "videogen-default -> anyone:8091" in found
     assert "composer -> anyone:8091" not in found
+
+
+def test_weights_come_the_way_of_the_pool() -> None:
+    """Where the hub is behind a proxy or a mirror, the Job that fetches goes there as pods do."""
+    values = {"videogen": {"networkPolicy": {"extraEgress": [{"ports": [{"port": 3128}]}]}}}
+    found = arrows(render(merged(PLAIN, values), ("gpu",)))
+    assert {"weights-default -> anyone:3128", "videogen-default -> anyone:3128"} <= found
+    assert "weights-default -> anyone:3128" not in arrows(render_profile("gpu"))

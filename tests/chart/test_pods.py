@@ -23,6 +23,7 @@ from chart.rendering import (
     render,
     render_profile,
 )
+from chart.switches import AXES
 
 SERVICES = ("gateway", "analyzer", "scenewriter", "composer", "videogen-default")
 
@@ -72,6 +73,28 @@ def test_pods_go_where_they_are_told() -> None:
     assert spread["labelSelector"]["matchLabels"]["app.kubernetes.io/component"] == "composer"
 
 
+def test_defaults_hold_for_every_pod() -> None:
+    """Servers for trials, Jobs and tests go where `defaults` says as well, under its labels: in a
+    cluster whose nodes are all tainted, or whose pods need a label, they would not come up."""
+    defaults = {
+        "nodeSelector": {"kubernetes.io/arch": "amd64"},
+        "tolerations": [{"key": "team", "operator": "Exists"}],
+        "affinity": {"nodeAffinity": {"x": []}},
+        "priorityClassName": "low",
+        "podLabels": {"team": "films"},
+        "podAnnotations": {"mesh/inject": "no"},
+    }
+    values = merged({"defaults": defaults}, AXES["database"]["bundled"], AXES["pools"]["scaled"])
+    found = list(pods(with_values(merged(values, AXES["artifacts"]["bundled"]))))
+    assert {"postgres", "objectstore", "weights-default", "test"} < {one.component for one in found}
+    for one in found:
+        placed = {key: one.spec.get(key) for key in defaults if not key.startswith("pod")}
+        assert placed == {key: defaults[key] for key in placed}, one.component
+        assert one.labels["team"] == "films"
+        template = one.manifest["spec"].get("template", one.manifest)
+        assert template["metadata"]["annotations"]["mesh/inject"] == "no"
+
+
 def test_pods_carry_what_operators_add() -> None:
     """Labels, annotations, variables, volumes and pull secrets are added to the chart's own."""
     values = {
@@ -115,6 +138,66 @@ def test_probes_fit_slow_loads() -> None:
     assert deadline > 3601
 
 
+@pytest.mark.parametrize(
+    "holds",
+    [
+        {"gpus": {"nvidia.com/gpu": 1}},
+        {"deviceClaims": [{"name": "gpu", "resourceClaimTemplateName": "one-gpu"}]},
+        {"modelCache": {"enabled": True, "accessModes": ["ReadWriteOnce"]}},
+    ],
+    ids=["gpu", "claim", "volume"],
+)
+@pytest.mark.parametrize("component", ["analyzer", "vllm-script"])
+def test_a_pod_lets_go_of_what_its_successor_needs(component: str, holds: Values) -> None:
+    """A device that there is once, or a volume of one node, is given up before it is asked for: a
+    new pod beside the old one would wait for it, and the old one for the new one."""
+    service, _, model = component.partition("-")
+    own: Values = merged({"enabled": True, "model": "m"}, holds) if model else holds
+    manifests = with_values({service: {model: own} if model else own})
+    strategy = only(manifests, "Deployment", component)["spec"]["strategy"]
+    assert strategy == {
+        "type": "RollingUpdate",
+        "rollingUpdate": {"maxSurge": 0, "maxUnavailable": "25%"},
+    }
+    assert "strategy" not in only(manifests, "Deployment", "composer")["spec"]
+
+
+def test_an_update_strategy_of_ones_own_stands() -> None:
+    """What an operator says of replacing pods goes before what the chart would do."""
+    values = {"analyzer": {"gpus": {"amd.com/gpu": 1}, "updateStrategy": {"type": "Recreate"}}}
+    found = only(with_values(values), "Deployment", "analyzer")["spec"]
+    assert found["strategy"] == {"type": "Recreate"}
+    assert found["progressDeadlineSeconds"] > drained_within_s(found)
+
+
+@pytest.mark.parametrize("component", ["videogen-default", "vllm-script"])
+def test_a_rollout_may_wait_for_the_last_clip(component: str) -> None:
+    """Where a new pod waits for the device of one that still drains, a rollout does not count as
+    stuck before the one has ended and the other has loaded its model."""
+    found = only(render_profile("gpu"), "Deployment", component)["spec"]
+    startup = found["template"]["spec"]["containers"][0]["startupProbe"]
+    load_s = startup["failureThreshold"] * startup["periodSeconds"]
+    assert found["progressDeadlineSeconds"] > drained_within_s(found) + load_s
+    quick = only(render(), "Deployment", "composer")["spec"]
+    assert quick["progressDeadlineSeconds"] < drained_within_s(quick)
+
+
+def drained_within_s(deployment: Manifest) -> int:
+    """Seconds after which a pod that is told to end is gone."""
+    within_s = deployment["template"]["spec"]["terminationGracePeriodSeconds"]
+    assert isinstance(within_s, int)
+    return within_s
+
+
+def test_the_built_in_renderer_asks_for_what_it_takes() -> None:
+    """A pod films as many clips at a time as it asks for cores, on a node of any size, and its
+    memory bears them."""
+    slots = int(plain_environment(render(), "videogen-default")["SOUNDSIGHT_VIDEOGEN_SLOTS"])
+    resources = container(render(), "videogen-default")["resources"]
+    assert slots == int(resources["requests"]["cpu"])
+    assert slots * 350 < 1024 * int(resources["limits"]["memory"].removesuffix("Gi"))
+
+
 @pytest.mark.parametrize("component", SERVICES)
 def test_pods_outlive_their_drain(component: str) -> None:
     """A pod is taken out of its Service, then drains, and is killed only after both."""
@@ -123,6 +206,19 @@ def test_pods_outlive_their_drain(component: str) -> None:
     sleep_s = container(manifests, component)["lifecycle"]["preStop"]["sleep"]["seconds"]
     assert pod(manifests, component).spec["terminationGracePeriodSeconds"] > drain_s + sleep_s
     assert sleep_s > 0
+
+
+@pytest.mark.parametrize("component", SERVICES)
+def test_a_service_that_hangs_is_not_waited_for(component: str) -> None:
+    """A drain may take hours; a process that answers no probe any more is gone within minutes, and
+    gets no less than the pause before it is told to end."""
+    one = container(render(), component)
+    for name in ("startupProbe", "livenessProbe"):
+        probe = one[name]
+        within_s = probe["terminationGracePeriodSeconds"]
+        assert one["lifecycle"]["preStop"]["sleep"]["seconds"] < within_s <= 60
+    liveness = one["livenessProbe"]
+    assert liveness["failureThreshold"] * liveness["periodSeconds"] <= 60
 
 
 def test_disruptions_are_rationed() -> None:

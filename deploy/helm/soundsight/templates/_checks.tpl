@@ -79,9 +79,8 @@ time; this sees them together. Every check is a sentence, and all that are wrong
 {{- if and $spec.autoscaling.enabled (not (dig "requests" "cpu" "" $spec.resources)) -}}
 {{- $wrong = append $wrong (printf "%s: autoscaling follows the CPU in percent of resources.requests.cpu, which is missing" $c.name) -}}
 {{- end -}}
-{{- $cache := $spec.modelCache -}}
 {{- $many := gt (include "soundsight.mostPods" (dict "c" $c) | int) 1 -}}
-{{- if and $cache.enabled (not $cache.existingClaim) $many (not (or (has "ReadWriteMany" $cache.accessModes) (has "ReadOnlyMany" $cache.accessModes))) -}}
+{{- if and $many (include "soundsight.modelsOnOneNode" (dict "c" $c)) -}}
 {{- $wrong = append $wrong (printf "%s may have several pods, which cannot share a model cache that is not ReadWriteMany: change modelCache.accessModes" $c.name) -}}
 {{- end -}}
 {{- end -}}
@@ -132,6 +131,9 @@ time; this sees them together. Every check is a sentence, and all that are wrong
 {{- $hub := include "soundsight.hubModels" $spec | fromJsonArray -}}
 {{- if and $spec.download.enabled (not $spec.modelCache.enabled) -}}
 {{- $wrong = append $wrong (printf "pool %s: download.enabled needs modelCache.enabled, where the weights are put" $c.pool) -}}
+{{- end -}}
+{{- if and $spec.download.enabled (include "soundsight.modelsOnOneNode" (dict "c" $c)) -}}
+{{- $wrong = append $wrong (printf "pool %s: the Job of download.enabled and the pods that wait for it cannot share a model cache that is not ReadWriteMany: change modelCache.accessModes, or let the only pod fetch for itself by settings.SOUNDSIGHT_VIDEOGEN_DIFFUSION_HUB" $c.pool) -}}
 {{- end -}}
 {{- if and $spec.download.enabled (not $hub) -}}
 {{- $wrong = append $wrong (printf "pool %s: download.enabled has nothing to fetch: models names no id of the hub" $c.pool) -}}

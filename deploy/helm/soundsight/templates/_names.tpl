@@ -90,6 +90,8 @@ composer: 7004
 vllm: 8000
 http: 8080
 metrics: 9100
+postgres: 5432
+objectstore: 8333
 {{- end -}}
 
 {{/* A value as an environment variable spells it: whole numbers stay whole, lists and maps are JSON. */}}

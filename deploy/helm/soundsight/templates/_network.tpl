@@ -1,4 +1,7 @@
-{{/* Rules of network policies: who may talk to whom. */}}
+{{/*
+Rules of network policies: who may talk to whom. Ports are numbers: there are network plugins that do
+not know the names of ports, and let such a rule stand for every port.
+*/}}
 
 {{/* Pods of this release with a component's name. Takes root and name. */}}
 {{- define "soundsight.peer" -}}
@@ -12,11 +15,12 @@
 {{- $root := .root -}}
 {{- $c := .c -}}
 {{- $rules := $root.Values.networkPolicy }}
+{{- $ports := include "soundsight.ports" . | fromYaml }}
 {{- if eq $c.service "gateway" }}
 - ports:
-    - port: grpc
+    - port: {{ $c.port }}
     {{- if include "soundsight.servesHttp" . }}
-    - port: http
+    - port: {{ $ports.http }}
     {{- end }}
   {{- with $rules.clients }}
   from:
@@ -24,24 +28,24 @@
 {{ include "soundsight.peer" (dict "root" $root "name" "test") | indent 4 }}
   {{- end }}
 {{- if include "soundsight.usesKeda" $root }}
-- ports: [{port: grpc}]
+- ports: [{port: {{ $c.port }}}]
   {{- with $rules.keda }}
   from:
     {{- toYaml . | nindent 4 }}
   {{- end }}
 {{- end }}
 {{- else if eq $c.service "vllm" }}
-- ports: [{port: http}]
+- ports: [{port: {{ $c.port }}}]
   from:
     {{- include "soundsight.peer" (dict "root" $root "name" (ternary "scenewriter" "analyzer" (eq $c.model "script"))) | nindent 4 }}
 {{- else }}
-- ports: [{port: grpc}]
+- ports: [{port: {{ $c.port }}}]
   from:
     {{- include "soundsight.peer" (dict "root" $root "name" "gateway") | nindent 4 }}
     {{- include "soundsight.peer" (dict "root" $root "name" "test") | nindent 4 }}
 {{- end }}
 {{- if ne $c.service "vllm" }}
-- ports: [{port: metrics}]
+- ports: [{port: {{ $ports.metrics }}}]
   {{- with $rules.prometheus }}
   from:
     {{- toYaml . | nindent 4 }}
@@ -91,10 +95,11 @@
 {{/* Services that the gateway calls, its database, and the API server. Takes the root. */}}
 {{- define "soundsight.egress.gateway" }}
 {{- $rules := .Values.networkPolicy }}
+{{- $ports := include "soundsight.ports" . | fromYaml }}
 {{- range $service := list "analyzer" "scenewriter" "composer" }}
 {{- $values := index $.Values $service }}
 {{- if $values.enabled }}
-- ports: [{port: grpc}]
+- ports: [{port: {{ index $ports $service }}}]
   to:
     {{- include "soundsight.peer" (dict "root" $ "name" $service) | nindent 4 }}
 {{- else }}
@@ -103,7 +108,7 @@
 {{- end }}
 {{- range $name, $pool := include "soundsight.pools" . | fromJson }}
 {{- if not $pool.externalAddresses }}
-- ports: [{port: grpc}]
+- ports: [{port: {{ $ports.videogen }}}]
   to:
     {{- include "soundsight.peer" (dict "root" $ "name" (printf "videogen-%s" $name)) | nindent 4 }}
 {{- end }}
@@ -112,7 +117,7 @@
 {{- end }}
 {{- end }}
 {{- if eq .Values.database.kind "bundled" }}
-- ports: [{port: postgres}]
+- ports: [{port: {{ $ports.postgres }}}]
   to:
     {{- include "soundsight.peer" (dict "root" $ "name" "postgres") | nindent 4 }}
 {{- else if eq .Values.database.kind "external" }}
@@ -137,7 +142,7 @@
 {{/* The object store. Takes the root. */}}
 {{- define "soundsight.egress.artifacts" }}
 {{- if eq .Values.artifacts.kind "bundled" }}
-- ports: [{port: s3}]
+- ports: [{port: {{ (include "soundsight.ports" . | fromYaml).objectstore }}}]
   to:
     {{- include "soundsight.peer" (dict "root" $ "name" "objectstore") | nindent 4 }}
 {{- else if eq .Values.artifacts.kind "s3" }}
@@ -153,7 +158,7 @@
 {{- define "soundsight.egress.model" }}
 {{- $model := index .root.Values.vllm .model }}
 {{- if $model.enabled }}
-- ports: [{port: http}]
+- ports: [{port: {{ (include "soundsight.ports" . | fromYaml).vllm }}}]
   to:
     {{- include "soundsight.peer" (dict "root" .root "name" (printf "vllm-%s" .model)) | nindent 4 }}
 {{- else if $model.externalUrl }}

@@ -104,6 +104,27 @@ capabilities:
   drop: [ALL]
 {{- end -}}
 
+{{/*
+Metadata of a pod that is no component, but a server for trials or a Job: `defaults` holds for it too.
+Takes root and name.
+*/}}
+{{- define "soundsight.otherMetadata" -}}
+labels:
+  {{- include "soundsight.podLabels" . | nindent 2 }}
+  {{- with .root.Values.defaults.podLabels }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- with .root.Values.defaults.podAnnotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{/* Which nodes such a pod, or that of a test, may come to. Takes root and name. */}}
+{{- define "soundsight.otherPlacement" -}}
+{{- include "soundsight.placement" (dict "root" .root "c" (dict "name" .name "spec" (omit .root.Values.defaults "topologySpreadConstraints"))) -}}
+{{- end -}}
+
 {{/* Which nodes a pod may come to. Takes root and c. */}}
 {{- define "soundsight.placement" -}}
 {{- $spec := .c.spec }}
@@ -127,35 +148,43 @@ topologySpreadConstraints:
 {{- end }}
 {{- end -}}
 
-{{/* Health. The start may take long, where a model is loaded. Takes root and c. */}}
+{{/*
+Health. The start may take long, where a model is loaded. What fails to start, or says nothing any
+more, drains nothing either: it is not given the hours that a drain may take. Takes root and c.
+*/}}
 {{- define "soundsight.probes" -}}
 {{- $probes := .c.spec.probes -}}
 startupProbe:
   {{- include "soundsight.probe" . | nindent 2 }}
   failureThreshold: {{ div (add $probes.startupSeconds $probes.periodSeconds -1) $probes.periodSeconds }}
+  terminationGracePeriodSeconds: 60
 readinessProbe:
   {{- include "soundsight.probe" . | nindent 2 }}
   failureThreshold: 2
 livenessProbe:
   {{- include "soundsight.probe" . | nindent 2 }}
   failureThreshold: 6
+  terminationGracePeriodSeconds: 60
 {{- end -}}
 
 {{- define "soundsight.probe" -}}
+{{- $answerS := .c.spec.probes.timeoutSeconds | int64 -}}
+{{- $startS := 0 -}}
 {{- if eq .c.service "vllm" -}}
 httpGet:
   path: /health
   port: http
 {{- else if .root.Values.tls.enabled -}}
-{{- /* The kubelet's own gRPC probe speaks no TLS. */ -}}
+{{- /* The kubelet's own gRPC probe speaks no TLS. A program has to start first, on a busy node too. */ -}}
+{{- $startS = 5 -}}
 exec:
-  command: [python, -m, soundsight_kit.probe]
+  command: [python, -m, soundsight_kit.probe, --timeout={{ $answerS }}]
 {{- else -}}
 grpc:
   port: {{ .c.port }}
 {{- end }}
 periodSeconds: {{ .c.spec.probes.periodSeconds }}
-timeoutSeconds: {{ .c.spec.probes.timeoutSeconds }}
+timeoutSeconds: {{ add $answerS $startS }}
 {{- end -}}
 
 {{/* What a container asks of its node: what is given, devices by name, and claims. Takes c. */}}

@@ -13,9 +13,16 @@
   mountPath: /dev/shm
 {{- end }}
 {{- if and .root.Values.tls.enabled (ne .c.service "vllm") }}
+{{- /*
+File by file, which the kubelet leaves as they were when the container started; a folder it would
+renew. The service serves with what it read at its start, and its probe expects that very certificate.
+*/}}
+{{- range $file := list "ca.crt" "tls.crt" "tls.key" }}
 - name: tls
-  mountPath: /etc/soundsight/tls
+  mountPath: /etc/soundsight/tls/{{ $file }}
+  subPath: {{ $file }}
   readOnly: true
+{{- end }}
 {{- end }}
 {{- if and (eq .c.service "gateway") (eq .root.Values.database.kind "sqlite") }}
 - name: state
@@ -74,6 +81,12 @@
 {{/* Whether a component loads models. Takes c. */}}
 {{- define "soundsight.usesModels" -}}
 {{- if or .c.spec.modelCache.enabled (eq .c.service "vllm") .c.spec.models -}}true{{- end -}}
+{{- end -}}
+
+{{/* Whether a component's models are on a claim that the nodes cannot share. Takes c. */}}
+{{- define "soundsight.modelsOnOneNode" -}}
+{{- $cache := .c.spec.modelCache -}}
+{{- if and $cache.enabled (not $cache.existingClaim) (not (has "ReadWriteMany" $cache.accessModes)) (not (has "ReadOnlyMany" $cache.accessModes)) -}}true{{- end -}}
 {{- end -}}
 
 {{/* The claim that a component's models are on. Takes root and c. */}}

@@ -14,17 +14,42 @@ spec:
   replicas: {{ .c.spec.replicas }}
   {{- end }}
   revisionHistoryLimit: 5
-  {{- /* A rollout that waits for models to load makes progress. */}}
-  progressDeadlineSeconds: {{ add .c.spec.probes.startupSeconds 600 }}
-  {{- with .c.spec.updateStrategy }}
+  {{- $strategy := include "soundsight.updateStrategy" . }}
+  progressDeadlineSeconds: {{ include "soundsight.progressSeconds" (dict "c" .c "strategy" $strategy) }}
+  {{- with $strategy }}
   strategy:
-    {{- toYaml . | nindent 4 }}
+    {{- . | nindent 4 }}
   {{- end }}
   selector:
     matchLabels:
       {{- include "soundsight.selector" $named | nindent 6 }}
   template:
     {{- include "soundsight.podTemplate" . | nindent 4 }}
+{{- end -}}
+
+{{/*
+How the pods of a Deployment are replaced: as it is told, and otherwise one for one where a pod holds
+what its successor needs, a device or a volume of one node. Takes c.
+*/}}
+{{- define "soundsight.updateStrategy" -}}
+{{- if .c.spec.updateStrategy -}}
+{{- toYaml .c.spec.updateStrategy -}}
+{{- else if or .c.spec.gpus .c.spec.deviceClaims (include "soundsight.modelsOnOneNode" .) -}}
+type: RollingUpdate
+rollingUpdate: {maxSurge: 0, maxUnavailable: 25%}
+{{- end -}}
+{{- end -}}
+
+{{/*
+Seconds within which a rollout makes progress: a pod may wait for its models, and where it is not put
+beside its predecessor, for that one's last clip too. Takes c and strategy.
+*/}}
+{{- define "soundsight.progressSeconds" -}}
+{{- $strategy := .strategy | fromYaml -}}
+{{- $surge := dig "rollingUpdate" "maxSurge" "25%" $strategy | toString -}}
+{{- $waits := or (eq (get $strategy "type") "Recreate") (has $surge (list "0" "0%")) -}}
+{{- $before := ternary (include "soundsight.terminationSeconds" .) "0" $waits | int64 -}}
+{{- add .c.spec.probes.startupSeconds $before 600 -}}
 {{- end -}}
 
 {{/*

@@ -54,10 +54,12 @@ the pool wait for it. The mark is named after what is fetched: other models are 
 {{- $named := dict "root" .root "name" (printf "weights-%s" .c.pool) -}}
 {{- $image := include "soundsight.image" (dict "root" .root "service" "videogen" "image" .c.spec.image) -}}
 metadata:
-  labels:
-    {{- include "soundsight.podLabels" $named | nindent 4 }}
+  {{- include "soundsight.otherMetadata" $named | nindent 2 }}
 spec:
   {{- include "soundsight.podBasics" $ | nindent 2 }}
+  {{- with include "soundsight.otherPlacement" $named }}
+  {{- trim . | nindent 2 }}
+  {{- end }}
   restartPolicy: OnFailure
   initContainers:
     {{- range $number, $model := include "soundsight.hubModels" $.c.spec | fromJsonArray }}
@@ -89,6 +91,10 @@ spec:
         {{- with $.c.spec.extraEnv }}
         {{- toYaml . | nindent 8 }}
         {{- end }}
+      {{- with $.c.spec.extraEnvFrom }}
+      envFrom:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
       resources:
         {{- toYaml $.c.spec.download.resources | nindent 8 }}
       volumeMounts:
@@ -96,6 +102,9 @@ spec:
           mountPath: /models
         - name: scratch
           mountPath: /tmp
+        {{- with $.c.spec.extraVolumeMounts }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
     {{- end }}
   containers:
     - name: mark
@@ -125,4 +134,7 @@ spec:
     - name: scratch
       emptyDir:
         sizeLimit: 1Gi
+    {{- with $.c.spec.extraVolumes }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
 {{- end -}}
