@@ -5,7 +5,6 @@ from __future__ import annotations
 import abc
 import asyncio
 import contextlib
-import ctypes
 import json
 import os
 import shutil
@@ -18,14 +17,13 @@ from pathlib import Path
 
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from soundsight_cli import end_with_parent
 from soundsight_kit.channels import open_channel
 
 START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 15.0
 LOG_BYTES = 10_000_000
 """A log file larger than this is put aside when its service starts."""
-
-_PR_SET_PDEATHSIG = 1
 
 
 class SuiteError(Exception):
@@ -76,7 +74,7 @@ class Child(abc.ABC):
             self.log.replace(self.log.with_suffix(".old.log"))
         with self.log.open("ab") as output:
             self.process = await asyncio.create_subprocess_exec(
-                *self.command(),
+                *_ends_with_us(self.command()),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -84,7 +82,6 @@ class Child(abc.ABC):
                 pass_fds=(lock,),
                 # A session of its own: Ctrl-C in a terminal is the command's to handle.
                 start_new_session=True,
-                preexec_fn=_end_with_parent,
             )
 
     def last_words(self) -> str:
@@ -135,6 +132,12 @@ class Service(Child):
         raise SuiteError(f"{self.title} says nothing; see {self.log}")
 
 
+def _ends_with_us(command: Sequence[str]) -> Sequence[str]:
+    """The command as one that ends when this process dies without a word."""
+    program = str(end_with_parent.__file__)
+    return sys.executable, "-I", "-S", program, str(os.getpid()), *command
+
+
 def _plain(line: str) -> str:
     """Returns what a line of a log says: services write JSON, what breaks them often does not."""
     try:
@@ -144,9 +147,3 @@ def _plain(line: str) -> str:
         return ": ".join([said["event"], *last])
     except (ValueError, TypeError, KeyError, AttributeError, IndexError):
         return line
-
-
-def _end_with_parent() -> None:
-    """In a fresh child: has the kernel end it when the supervisor dies without a word."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
