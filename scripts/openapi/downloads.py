@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from openapi.book import Book, Operation
 from openapi.parameters import headers, parameter, path_parameters
-from openapi.problems import LATE, Failure
+from openapi.problems import LATE, NO_BODY, QUERY, Failure
 from soundsight_gateway.error_table import ARTIFACT_SERVICE, RENDER_SERVICE
 from soundsight_gateway.http.files import OUTPUTS
 
@@ -26,18 +26,19 @@ _URI: Final = parameter(
 _OUTPUT: Final = parameter(
     "path", "output", "Which of its files.", {"type": "string", "enum": list(OUTPUTS)}
 )
-_CONDITIONS: Final = (
+_CONDITION: Final = parameter("header", "If-None-Match", "`ETag` of the file that the caller has.")
+_PART: Final = (
     parameter(
         "header",
         "Range",
         "`bytes=FIRST-LAST`: the part that is wanted. Whoever asks for several gets all.",
         example="bytes=0-1023",
     ),
-    parameter("header", "If-None-Match", "`ETag` of the file that the caller has."),
     parameter(
         "header", "If-Range", "`ETag` of the file that the part must be of; otherwise all comes."
     ),
 )
+_OF_PARTS: Final = ("206", "416")
 
 
 def downloads(book: Book) -> Iterator[Operation]:
@@ -63,14 +64,14 @@ def _get(
     book: Book,
 ) -> dict[str, Any]:
     about = headers("ETag", "Accept-Ranges", "Content-Disposition")
-    problems = book.failures.responses(*failures, _NO_SUCH_RANGE, *LATE)
+    problems = book.failures.responses(*failures, *QUERY, *NO_BODY, _NO_SUCH_RANGE, *LATE)
     # Files alone have this status, so it is no reference to what others share.
     problems["416"]["headers"] = headers("Content-Range")
     return {
         "tags": ["ArtifactService"],
         "operationId": name,
         "summary": f"Returns {what}, or a part of it",
-        "parameters": [*path_parameters(path), which, *_CONDITIONS],
+        "parameters": [*path_parameters(path), which, _CONDITION, *_PART],
         "responses": {
             "200": {"description": "The file.", "headers": about, "content": book.file},
             "206": {
@@ -92,16 +93,17 @@ def _head(
     failures: tuple[Failure, ...],
     book: Book,
 ) -> dict[str, Any]:
-    """What GET gives, without its content."""
+    """What GET gives of the whole file, without its content."""
     asked = _get(name, what, path, which, failures, book)
-    answers = asked["responses"]
     return {
         **asked,
         "summary": f"Returns the headers of {what}",
+        "parameters": [one for one in asked["parameters"] if one not in _PART],
         "responses": {
             status: {"description": "As with GET, without a body."}
             if int(status) >= 400
-            else {key: value for key, value in answers[status].items() if key != "content"}
-            for status in answers
+            else {key: value for key, value in answer.items() if key != "content"}
+            for status, answer in asked["responses"].items()
+            if status not in _OF_PARTS
         },
     }

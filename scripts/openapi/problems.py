@@ -13,6 +13,7 @@ from openapi.comments import Comments
 from openapi.parameters import headers
 from soundsight_gateway.error_table import TABLE
 from soundsight_gateway.http.calls import BODY_TIMEOUT_S, CALL_TIMEOUT_S
+from soundsight_gateway.http.files import PAUSE_S
 from soundsight_gateway.http.problems import MEDIA_TYPE, status_of
 from soundsight_gateway.http.server import MAX_BODY_BYTES
 from soundsight_kit.errors import SoundsightError
@@ -26,7 +27,7 @@ _IN_HTTP: Final = {
     "`ResourceInfo`": "`resource`",
     "`offset_bytes`": "the first byte of `Content-Range`",
     "the header differs from the one": "size, digest or media type differ from those",
-    "the stream ended": "the body ended",
+    "the stream ended": f"the body ended, or paused for {PAUSE_S:.0f} s,",
 }
 """What tables of errors say in gRPC's words."""
 

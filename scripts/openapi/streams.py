@@ -41,7 +41,8 @@ def stream_responses(kind: Any, schemas: Schemas) -> dict[str, Any]:
                 f"the number of a state change, `data` the {kind.name} on one line; after "
                 f"{SILENCE_S:.0f} s of silence comes a comment. Otherwise each line is a "
                 f"{kind.name}. What fails once the stream has begun is told at its end: as the "
-                "event `problem`, or as a line that holds a `problem`."
+                "event `problem`, or as a line that holds a `problem`. Server-sent events tell "
+                "status 503 that way from the start: an `EventSource` then connects again."
             ),
             "content": {
                 "text/event-stream": {"schema": _array(_server_sent(names, event))},

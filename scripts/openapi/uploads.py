@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from openapi.book import Book, Operation
 from openapi.parameters import parameter, path_parameters
-from openapi.problems import ENCODED, LATE, Failure
+from openapi.problems import ENCODED, LATE, NO_BODY, QUERY, Failure
 from soundsight.render.v1.artifacts_pb2 import GetUploadResponse, UploadHeader, UploadResponse
 from soundsight_gateway.error_table import ARTIFACT_SERVICE
 
@@ -59,7 +59,7 @@ def _upload(book: Book) -> dict[str, Any]:
                 "The part is stored; more of the file is to come.", GetUploadResponse.DESCRIPTOR
             ),
             **book.failures.responses(
-                *book.failures.of(ARTIFACT_SERVICE, "Upload"), _LENGTH, *ENCODED
+                *book.failures.of(ARTIFACT_SERVICE, "Upload"), *QUERY, _LENGTH, *ENCODED
             ),
         },
     }
@@ -73,6 +73,8 @@ def _get_upload(book: Book) -> dict[str, Any]:
         "parameters": path_parameters(_PATH),
         "responses": {
             "200": book.answer("How far it is.", GetUploadResponse.DESCRIPTOR),
-            **book.failures.responses(*book.failures.of(ARTIFACT_SERVICE, "GetUpload"), *LATE),
+            **book.failures.responses(
+                *book.failures.of(ARTIFACT_SERVICE, "GetUpload"), *QUERY, *NO_BODY, *LATE
+            ),
         },
     }

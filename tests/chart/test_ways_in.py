@@ -107,8 +107,8 @@ def test_everything_but_health_has_a_way_in() -> None:
 
     async def served() -> set[str]:
         async with grpc.aio.insecure_channel("unix:/nobody") as channel:
-            router = application(channel, (), listens_on_loopback=True).router
-            return {resource.canonical for resource in router.resources()}
+            app = application(channel, (), listens_on_loopback=True, serves=lambda: True)
+            return {resource.canonical for resource in app.router.resources()}
 
     routes = asyncio.run(served())
     assert len(routes) > 10

@@ -99,7 +99,7 @@ def check_nothing_is_left(gateway: Gateway, before: tuple[int, int]) -> None:
         tasks, sockets = held()
         return tasks <= before[0] and sockets <= before[1]
 
-    gateway.run(assert_eventually(settled, within_s=30, message=f"{before} before"))
+    gateway.run(assert_eventually(settled, message=f"{before} before"))
     [answer] = answers(
         gateway.run(exchange(gateway.http, [b"GET /healthz HTTP/1.0\r\nHost: localhost\r\n\r\n"]))
     )
@@ -203,7 +203,7 @@ def test_a_large_body_holds_nobody_up(gateway: Gateway, monkeypatch: pytest.Monk
 
     def read(*arguments: Any) -> Message:
         begun.set()
-        assert others_answered.wait(timeout=20), "nothing was answered meanwhile"
+        assert others_answered.wait(timeout=60), "nothing was answered meanwhile"
         return request_of(*arguments)
 
     async def ask_both() -> bytes:
@@ -212,7 +212,7 @@ def test_a_large_body_holds_nobody_up(gateway: Gateway, monkeypatch: pytest.Monk
         with monkeypatch.context() as patched:
             patched.setattr(calls, "request_of", read)
             slow = asyncio.create_task(exchange(gateway.http, [wire.written()]))
-            await asyncio.to_thread(begun.wait, 20)
+            await asyncio.to_thread(begun.wait, 60)
         await exchange(gateway.http, [Wire(HttpRequest("GET", f"/v1/{RENDER}")).written()])
         others_answered.set()
         return await slow
@@ -222,13 +222,51 @@ def test_a_large_body_holds_nobody_up(gateway: Gateway, monkeypatch: pytest.Monk
     check(answer)
 
 
+def test_large_bodies_wait_for_their_turn(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One is read at a time, of whichever method, although the caller before has left."""
+    reading: list[int] = []
+    let_go = threading.Event()
+
+    def read(*arguments: Any) -> Message:
+        if len(arguments[-1]) > calls.SMALL_BYTES:
+            reading.append(1)
+            assert let_go.wait(timeout=60)
+        return request_of(*arguments)
+
+    async def ask_both() -> bytes:
+        large = json.dumps({"notes": ["x"] * calls.SMALL_BYTES}).encode()
+        first, last = (
+            Wire(HttpRequest("POST", f"/v1/{path}", large)).written()
+            for path in (f"{PARENT}/renders", f"{RENDER}:cancel")
+        )
+        host, _, port = gateway.http.rpartition(":")
+        with monkeypatch.context() as patched:
+            patched.setattr(calls, "request_of", read)
+            _, writer = await asyncio.open_connection(host, int(port))
+            writer.write(first)
+            await assert_eventually(lambda: bool(reading))
+            writer.transport.abort()
+            waiting = asyncio.create_task(exchange(gateway.http, [last]))
+            for _ in range(3):
+                await exchange(gateway.http, [Wire(HttpRequest("GET", f"/v1/{RENDER}")).written()])
+            await asyncio.sleep(0.2)
+            assert len(reading) == 1
+            let_go.set()
+            return await waiting
+
+    [answer] = answers(gateway.run(ask_both()))
+    assert (answer.status, len(reading)) == (400, 2)
+
+
 def test_a_body_that_does_not_come_is_not_waited_for(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever announces one and sends nothing is told so, and holds nothing."""
     monkeypatch.setattr(calls, "BODY_TIMEOUT_S", 0.05)
     head = Wire(HttpRequest("POST", f"/v1/{RENDER}:cancel", b"{}")).written()[:-1]
-    [answer] = answers(gateway.run(exchange(gateway.http, [head], patience_s=1.0)))
+    [answer] = answers(gateway.run(exchange(gateway.http, [head])))
     assert (answer.status, answer.reason) == (408, "BODY_TOO_SLOW")
     check(answer)
 

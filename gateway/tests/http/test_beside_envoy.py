@@ -139,7 +139,9 @@ async def served() -> AsyncIterator[Both]:
             stack.push_async_callback(server.stop, None)
             await stack.enter_async_context(envoy(folder, SERVICE))
             channel = await stack.enter_async_context(open_channel(f"unix:{folder}/grpc.sock"))
-            runner = web.AppRunner(application(channel, (), listens_on_loopback=True))
+            runner = web.AppRunner(
+                application(channel, (), listens_on_loopback=True, serves=lambda: True)
+            )
             await runner.setup()
             stack.push_async_callback(runner.cleanup)
             await web.UnixSite(runner, f"{folder}/ours.sock").start()

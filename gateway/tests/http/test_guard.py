@@ -44,6 +44,7 @@ async def test_named_hosts_are_the_only_ones(ask: Any) -> None:
     """Loopback included, once others are named."""
     assert await ask("render.example.org", Host="render.example.org:8443") == (200, "")
     assert await ask("render.example.org", Host="127.0.0.1") == (421, "FOREIGN_HOST")
+    assert await ask("Render.Example.org", Host="render.example.ORG") == (200, "")
 
 
 @pytest.mark.parametrize(

@@ -100,12 +100,12 @@ def test_a_mask_is_one_text() -> None:
         ("ListRenders", PARENT, [("pageSize", "many")], "does not fit"),
         ("ListRenders", PARENT, [("pageSize", "1"), ("pageSize", "2")], "more than once"),
         ("ListRenders", PARENT, [("pageSize", "1"), ("page_size", "2")], "more than once"),
-        ("ListRenders", PARENT, [("parent", "projects/other")], "in the path or the body"),
+        ("ListRenders", PARENT, [("parent", "projects/other")], "not in the query"),
         ("ListRenders", PARENT, [("pageSize.x", "1")], "no parameter"),
         ("ListRenders", PARENT, [("", "1")], "no parameter"),
         ("WatchRender", NAME, [("previews", "1")], "true or false"),
-        ("CancelRender", NAME, [("name", "x")], "in the path or the body"),
-        ("CreateRender", PARENT, [("render.spec.seed", "1")], "in the path or the body"),
+        ("CancelRender", NAME, [("name", "x")], "not in the query"),
+        ("CreateRender", PARENT, [("render.spec.seed", "1")], "not in the query"),
     ],
 )
 def test_what_a_query_cannot_mean_is_refused(
@@ -153,3 +153,11 @@ def test_bodies_hold_any_text(render: r.Render) -> None:
     """Labels of any letters arrive as they were."""
     body = json.dumps({"labels": dict(render.labels)}).encode()
     assert made("CreateRender", PARENT, body=body).render == render
+
+
+@pytest.mark.parametrize("body", [{"x" * 100_000: 1}, {"spec": {"quality": "x" * 100_000}}])
+def test_what_is_wrong_is_told_in_short(body: Any) -> None:
+    """However much of it there is, not all is sent back."""
+    with pytest.raises(InvalidArgument) as raised:
+        made("CreateRender", PARENT, body=json.dumps(body).encode())
+    assert len(raised.value.message) < 2000

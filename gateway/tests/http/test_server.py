@@ -12,13 +12,16 @@ from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import test_utils
+from aiohttp import web as serving
 from prometheus_client import REGISTRY
 
-from soundsight_gateway.http.problems import problem_of, response_of, status_of
+from soundsight_gateway.app import working_gateway
+from soundsight_gateway.http.problems import errors_as_problems, problem_of, response_of, status_of
 from soundsight_gateway.http.server import http_served
 from soundsight_gateway.settings import GatewaySettings
 from soundsight_kit import errors
-from soundsight_kit.server import CannotListen
+from soundsight_kit.server import CannotListen, Server
 from soundsight_kit.settings import KitSettings
 from soundsight_kit.testing import certify
 from soundsight_kit.tracing import server_span
@@ -132,6 +135,50 @@ async def test_traces_go_on(web: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     await web.ask("GET", RENDERS, headers={"traceparent": trace})
     assert seen == [trace]
+
+
+async def test_a_trace_that_is_none_goes_no_further(web: Any) -> None:
+    """Such headers, which are for others, never make a request fail."""
+    headers = {"traceparent": "0" * 8000, "tracestate": "a=" + "b" * 8000}
+    assert (await web.ask("GET", RENDERS, headers=headers)).status == 200
+
+
+async def test_an_answer_that_has_begun_is_followed_by_no_other() -> None:
+    """A fault in the middle breaks it off: who reads it would take a problem for a part of it."""
+
+    async def broken(request: serving.Request) -> serving.StreamResponse:
+        response = serving.StreamResponse()
+        await response.prepare(request)
+        await response.write(b"abc")
+        raise ValueError("a fault")
+
+    app = serving.Application(middlewares=[errors_as_problems])
+    app.router.add_get("/", broken)
+    async with test_utils.TestClient(test_utils.TestServer(app)) as client, client.get("/") as got:
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await got.read()
+
+
+async def test_before_it_serves_it_says_so(bench: Any) -> None:
+    """A gateway that waits for its database is asked in vain, and answers once it is there."""
+    kit, settings = bench.kit(), bench.settings(http_listen="127.0.0.1:0")
+    async with http_served(kit, settings) as http:
+        assert http is not None
+        async with aiohttp.ClientSession(f"http://{http.address}") as session:
+            for _ in range(3):
+                async with session.get(RENDERS) as response:
+                    problem = await response.json(content_type=None)
+                    assert (response.status, problem["reason"]) == (503, "UNAVAILABLE")
+                    assert str(http.grpc_socket) not in problem["detail"]
+                async with session.get("/healthz") as response:
+                    assert response.status == 503
+            async with working_gateway(kit, settings) as gateway:
+                grpc_server = Server(kit, gateway.info, gateway.services, socket=http.grpc_socket)
+                await grpc_server.start()
+                for path in ("/healthz", RENDERS):
+                    async with session.get(path) as response:
+                        assert response.status == 200
+                await grpc_server.stop()
 
 
 async def test_an_address_that_is_taken_is_told(bench: Any) -> None:

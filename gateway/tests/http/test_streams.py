@@ -11,6 +11,7 @@ from prometheus_client import REGISTRY
 
 from soundsight_gateway.error_table import RENDER_SERVICE
 from soundsight_gateway.http import streams
+from soundsight_gateway.http.server import http_served
 from soundsight_kit.testing import assert_eventually
 
 EVENTS = {"Accept": "text/event-stream"}
@@ -74,7 +75,8 @@ async def test_an_id_that_is_none_is_refused(web: Any, song: bytes, number: str)
     """Rather than taken for the beginning: state changes would come twice."""
     name = (await web.create(await web.upload(song)))["name"]
     headers = {**EVENTS, "Last-Event-ID": number}
-    assert (await web.ask("GET", f"/v1/{name}:watch", headers=headers)).status == 400
+    answer = await web.ask("GET", f"/v1/{name}:watch", headers=headers)
+    assert (answer.status, answer.json["violations"][0]["field"]) == (400, "Last-Event-ID")
 
 
 @pytest.mark.parametrize("headers", [EVENTS, {}])
@@ -82,6 +84,21 @@ async def test_what_fails_at_once_has_its_own_status(web: Any, headers: dict[str
     """A render that is not there is 404 however it is watched."""
     answer = await web.ask("GET", "/v1/projects/demo/renders/none:watch", headers=headers)
     assert (answer.status, answer.json["code"]) == (404, "NOT_FOUND")
+
+
+async def test_a_browser_is_kept_while_the_gateway_is_away(bench: Any) -> None:
+    """An EventSource gives up at a status of failure, and comes again after a stream that ended;
+    all others are told by the status."""
+    settings = bench.settings(http_listen="127.0.0.1:0")
+    async with http_served(bench.kit(), settings) as http, aiohttp.ClientSession() as session:
+        assert http is not None
+        url = f"http://{http.address}/v1/projects/demo/renders/none:watch"
+        async with session.get(url, headers=EVENTS) as response:
+            assert (response.status, response.content_type) == (200, "text/event-stream")
+            (event,) = frames(await response.read())
+            assert (event["event"], json.loads(event["data"])["status"]) == ("problem", 503)
+        async with session.get(url) as response:
+            assert response.status == 503
 
 
 async def test_silence_is_filled(

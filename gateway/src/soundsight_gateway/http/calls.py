@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Executor
 from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import parse_qsl
@@ -34,11 +35,20 @@ protobuf reads JSON in Python."""
 BODY_TIMEOUT_S: Final = 60.0
 """Longest that a body of JSON may be on its way."""
 
+MAX_TRACE_CHARS: Final = 512
+"""Longest header of a trace that goes on: what the standard of traces has everybody pass on. gRPC
+refuses calls with metadata of some more KiB."""
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def handler_of(rule: Rule, channel: grpc.aio.Channel) -> Handler:
-    """The handler of a rule's requests, which calls its method over `channel`.
+def handler_of(rule: Rule, channel: grpc.aio.Channel, large: Executor) -> Handler:
+    """The handler of a rule's requests.
+
+    Args:
+        channel: over which the rule's method is called.
+        large: where large bodies are read. One thread has them take turns, also behind callers that
+            have left: no thread can be stopped.
 
     Raises ValueError for a method that takes a stream, or answers with one of what `streams` does
     not know how to write.
@@ -48,27 +58,26 @@ def handler_of(rule: Rule, channel: grpc.aio.Channel) -> Handler:
         method.server_streaming and method.output_type.full_name != streams.EVENT
     ):
         raise ValueError(f"{rule.full_method} cannot be called over HTTP")
-    return _answer_stream(rule, channel) if method.server_streaming else _answer(rule, channel)
+    answer = _answer_stream if method.server_streaming else _answer
+    return answer(rule, channel, large)
 
 
-def _answer(rule: Rule, channel: grpc.aio.Channel) -> Handler:
+def _answer(rule: Rule, channel: grpc.aio.Channel, large: Executor) -> Handler:
     method = channel.unary_unary(rule.full_method, *_serializers(rule))
-    turn = asyncio.Semaphore(1)
 
     async def answer(request: web.Request) -> web.StreamResponse:
-        message = await _message_of(rule, request, turn)
+        message = await _message_of(rule, request, large)
         response = await method(message, timeout=CALL_TIMEOUT_S, metadata=trace_of(request))
         return json_response(response)
 
     return answer
 
 
-def _answer_stream(rule: Rule, channel: grpc.aio.Channel) -> Handler:
+def _answer_stream(rule: Rule, channel: grpc.aio.Channel, large: Executor) -> Handler:
     method = channel.unary_stream(rule.full_method, *_serializers(rule))
-    turn = asyncio.Semaphore(1)
 
     async def answer(request: web.Request) -> web.StreamResponse:
-        message: Any = await _message_of(rule, request, turn)
+        message: Any = await _message_of(rule, request, large)
         framing = streams.framing_of(request)
         framing.resume(message)
         call: Any = method(message, metadata=trace_of(request))
@@ -91,7 +100,9 @@ def trace_of(request: web.Request) -> list[tuple[str, str]]:
     given = [(name, request.headers.get(name, "")) for name in ("traceparent", "tracestate")]
     # Metadata is printable ASCII, or there is no call. Other values belong to no trace.
     return [
-        (name, value) for name, value in given if value and value.isascii() and value.isprintable()
+        (name, value)
+        for name, value in given
+        if 0 < len(value) <= MAX_TRACE_CHARS and value.isascii() and value.isprintable()
     ]
 
 
@@ -102,17 +113,16 @@ def json_response(message: Message) -> web.Response:
     )
 
 
-async def _message_of(rule: Rule, request: web.Request, turn: asyncio.Semaphore) -> Message:
-    """A request's message. Large bodies take their turns, so that they hold up nobody else."""
+async def _message_of(rule: Rule, request: web.Request, large: Executor) -> Message:
+    """A request's message."""
     body = await _body(request)
-    read = functools.partial(request_of, rule, request.match_info, _query(request), body)
+    read = functools.partial(request_of, rule, request.match_info, query_of(request), body)
     if len(body) <= SMALL_BYTES:
         return read()
-    async with turn:
-        return await asyncio.to_thread(read)
+    return await asyncio.get_running_loop().run_in_executor(large, read)
 
 
-def _query(request: web.Request) -> MultiDict[str]:
+def query_of(request: web.Request) -> MultiDict[str]:
     """The parameters of a request. Raises InvalidArgument for what is no UTF-8.
 
     aiohttp's own reading would put U+FFFD in its place.

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import contextlib
 import hashlib
 import re
+from collections.abc import AsyncIterator
 from http import HTTPStatus
 from pathlib import PurePosixPath
 from typing import Any, Final
@@ -14,22 +16,28 @@ from urllib.parse import quote
 
 import grpc
 from aiohttp import StreamReader, web
+from google.protobuf import empty_pb2
+from google.protobuf.message import Message
 
 from soundsight.common.v1.common_pb2 import ArtifactRef
 from soundsight.render.v1 import artifacts_pb2, artifacts_pb2_grpc, render_pb2, render_pb2_grpc
 from soundsight_gateway.artifact_service import CHUNK_BYTES, OCTETS
-from soundsight_gateway.http.calls import CALL_TIMEOUT_S, json_response, trace_of
+from soundsight_gateway.http.calls import CALL_TIMEOUT_S, json_response, query_of, trace_of
 from soundsight_gateway.http.problems import Refused, response_of
-from soundsight_gateway.http.ranges import sent_part, wanted_part
+from soundsight_gateway.http.ranges import Part, sent_part, wanted_part
+from soundsight_gateway.http.requests import body_not_taken, read_query
 from soundsight_kit.errors import InvalidArgument, NotFound, error_from_rpc
 from soundsight_kit.logs import log
 
-DOWNLOAD_TIMEOUT_S: Final = 3600.0
+TRANSFER_TIMEOUT_S: Final = 3600.0
+PAUSE_S: Final = 60.0
+"""Longest time in which nothing of an upload comes, before it counts as broken off."""
 OUTPUTS: Final = ("video", "poster", "analysis", "storyboard")
 """The files among a render's outputs."""
 
-_SHOWN: Final = re.compile(r"(audio|video)/.+|image/(png|jpeg|webp|gif|avif)|application/json")
-"""What a browser may show as a page of this server: nothing that could hold a script."""
+_SHOWN: Final = re.compile(r"(audio|video)/[^+]+|image/(png|jpeg|webp|gif|avif)|application/json")
+"""What a browser may show as a page of this server: nothing that could hold a script, as whatever
+ends in `+xml` can."""
 _DIGEST: Final = re.compile(r"sha-256=:([A-Za-z0-9+/=]+):")
 
 
@@ -67,29 +75,34 @@ class Files:
             size_bytes=part.size,
             sha256=_digest_of(request),
             media_type=request.content_type,
-            file_name=request.query.get("fileName", ""),
         )
-
+        read_query(header, query_of(request), ("file_name",))
         call = self._files.Upload(metadata=trace_of(request))
         sending = asyncio.create_task(_pass_on(header, request.content, call))
         try:
             answer = await call
         except grpc.RpcError as raised:
             error = error_from_rpc(raised)
-            if error.reason == "UPLOAD_INCOMPLETE" and part.end < part.size:
-                # More was announced than this request was to bring: all of it came.
-                response = json_response(artifacts_pb2.GetUploadResponse(committed_bytes=part.end))
-                response.set_status(202)
-                return response
-            raise error from None
+            come = error.metadata.get("committed_bytes")
+            if error.reason != "UPLOAD_INCOMPLETE" or come != str(part.end):
+                raise error from None
+            # More was announced than this request was to bring, all of which came.
+            response = json_response(artifacts_pb2.GetUploadResponse(committed_bytes=part.end))
+            response.set_status(HTTPStatus.ACCEPTED)
+            return response
         finally:
-            # An answer may come before the body has: aiohttp reads what is left of it.
+            # An answer may come before the body has.
             sending.cancel()
             await asyncio.wait({sending})
-        return json_response(answer)
+        response = json_response(answer)
+        await response.prepare(request)
+        await response.write_eof()
+        await _read_on(request.content)
+        return response
 
     async def get_upload(self, request: web.Request) -> web.StreamResponse:
         """Tells how far an upload is."""
+        _read_question(request, empty_pb2.Empty())
         wanted = artifacts_pb2.GetUploadRequest(
             parent=request.match_info["parent"], upload_id=request.match_info["upload_id"]
         )
@@ -100,11 +113,13 @@ class Files:
 
     async def download(self, request: web.Request) -> web.StreamResponse:
         """Gives out a file."""
-        uri = request.query.get("uri", "")
-        return await self._send(request, uri, uri.rpartition("/")[2])
+        wanted = artifacts_pb2.DownloadRequest()
+        _read_question(request, wanted, "uri")
+        return await self._send(request, wanted.uri, wanted.uri.rpartition("/")[2])
 
     async def download_output(self, request: web.Request) -> web.StreamResponse:
         """Gives out one of a render's files. Raises NotFound before it is there."""
+        _read_question(request, empty_pb2.Empty())
         parent, render, output = (request.match_info[key] for key in ("parent", "render", "output"))
         name = f"{parent}/renders/{render}"
         found = await self._renders.GetRender(
@@ -120,16 +135,18 @@ class Files:
     async def _send(self, request: web.Request, uri: str, name: str) -> web.StreamResponse:
         parent = request.match_info["parent"]
         file = await self._describe(request, parent, uri)
-        response = web.StreamResponse(headers=_headers_of(file, name))
+        response = web.StreamResponse(headers=headers_of(file, name))
         response.etag = file.sha256
-        if file.sha256 in {tag.value for tag in request.if_none_match or ()}:
+        if {"*", file.sha256} & {tag.value for tag in request.if_none_match or ()}:
             response.set_status(HTTPStatus.NOT_MODIFIED)
             await response.prepare(request)
             return response
         part = wanted_part(request, file.size_bytes, f'"{file.sha256}"')
         if part is None:
+            part = Part(0, file.size_bytes, file.size_bytes)
+        elif not part.length:
             return _beyond_the_end(file)
-        if not part.is_whole:
+        else:
             response.set_status(HTTPStatus.PARTIAL_CONTENT)
             response.headers["Content-Range"] = part.content_range
         response.content_length = part.length
@@ -139,7 +156,7 @@ class Files:
         wanted = artifacts_pb2.DownloadRequest(
             parent=parent, uri=uri, offset_bytes=part.first, limit_bytes=part.length
         )
-        call = self._files.Download(wanted, timeout=DOWNLOAD_TIMEOUT_S, metadata=trace_of(request))
+        call = self._files.Download(wanted, timeout=TRANSFER_TIMEOUT_S, metadata=trace_of(request))
         try:
             async for piece in call:
                 await response.write(piece.chunk)
@@ -162,10 +179,10 @@ class Files:
 
 
 async def _pass_on(header: artifacts_pb2.UploadHeader, body: StreamReader, call: Any) -> None:
-    """Sends an upload's messages, for as long as its call takes them."""
+    """Sends an upload's messages, for as long as its call takes them and there are any."""
     try:
         await call.write(artifacts_pb2.UploadRequest(header=header))
-        async for chunk in body.iter_chunked(CHUNK_BYTES):
+        async for chunk in _chunks(body):
             await call.write(artifacts_pb2.UploadRequest(chunk=chunk))
         await call.done_writing()
     except (grpc.RpcError, asyncio.InvalidStateError):
@@ -174,13 +191,45 @@ async def _pass_on(header: artifacts_pb2.UploadHeader, body: StreamReader, call:
         call.cancel()  # The body broke off: nobody is left to hear what becomes of it.
 
 
-def _headers_of(file: ArtifactRef, name: str) -> dict[str, str]:
+async def _chunks(body: StreamReader) -> AsyncIterator[bytes]:
+    """What comes of a body until it ends, or pauses for too long."""
+    while True:
+        try:
+            async with asyncio.timeout(PAUSE_S):
+                chunk = await body.read(CHUNK_BYTES)
+        except TimeoutError:
+            return  # The call's answer tells how much there is.
+        if not chunk:
+            return
+        yield chunk
+
+
+async def _read_on(body: StreamReader) -> None:
+    """Reads what is left of a body whose file is stored already. Many a caller reads no answer
+    before all is sent, and one who is cut off takes the upload for failed."""
+    with contextlib.suppress(TimeoutError, OSError, web.RequestPayloadError):
+        async with asyncio.timeout(TRANSFER_TIMEOUT_S):
+            async for _ in _chunks(body):
+                pass
+
+
+def _read_question(request: web.Request, wanted: Message, *parameters: str) -> None:
+    """Reads the parameters of a request without a body. Raises InvalidArgument for all else."""
+    if request.can_read_body:
+        raise body_not_taken()
+    read_query(wanted, query_of(request), parameters)
+
+
+def headers_of(file: ArtifactRef, name: str) -> dict[str, str]:
     """What a browser is told about a file: callers of the API chose its media type."""
     disposition = "inline" if _SHOWN.fullmatch(file.media_type) else "attachment"
+    # Twice, since curl and others read plain names alone (RFC 6266, appendix D).
+    plain = re.sub(r"[^A-Za-z0-9._-]", "_", name)
+    names = f"filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
     return {
         "Accept-Ranges": "bytes",
         "Content-Type": file.media_type or OCTETS,
-        "Content-Disposition": f"{disposition}; filename*=UTF-8''{quote(name, safe='')}",
+        "Content-Disposition": f"{disposition}; {names}",
     }
 
 

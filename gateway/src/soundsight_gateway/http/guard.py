@@ -25,14 +25,15 @@ def guard(hosts: Collection[str], *, listens_on_loopback: bool) -> Middleware:
         hosts: names that requests may be for; none allows any, but on loopback only its own.
         listens_on_loopback: whether only this machine can connect.
     """
+    named = {host.lower() for host in hosts}
 
     def is_ours(host: str) -> bool:
-        if hosts:
-            return host in hosts
+        if named:
+            return host in named
         return not listens_on_loopback or is_loopback(host)
 
     def is_same(origin: str, host: str) -> bool:
-        return origin.partition("://")[2].lower() == host.lower() or _host_of(origin) in hosts
+        return origin.partition("://")[2].lower() == host.lower() or _host_of(origin) in named
 
     @web.middleware
     async def refuse_foreign(

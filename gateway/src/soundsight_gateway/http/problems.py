@@ -120,6 +120,10 @@ async def errors_as_problems(
                 incident=error.metadata.get("incident"),
                 exc_info=raised,
             )
+        if request.writer.output_size:
+            # What has begun is no longer to be answered otherwise: its end is missing, and is seen
+            # to be missing.
+            raise ConnectionAbortedError("the answer broke off") from raised
         response = response_of(error)
     resource = request.match_info.route.resource
     metrics.answered(request.method, resource.canonical if resource else "", response.status)

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from soundsight_kit.errors import InvalidArgument
 
-_CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})")
+_CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,31 +26,28 @@ class Part:
         return self.end - self.first
 
     @property
-    def is_whole(self) -> bool:
-        """Whether it is all of the file."""
-        return self.length == self.size
-
-    @property
     def content_range(self) -> str:
         """The part as the header `Content-Range`."""
         return f"bytes {self.first}-{self.end - 1}/{self.size}"
 
 
 def wanted_part(request: web.Request, size: int, etag: str) -> Part | None:
-    """The part of a file that a download is for; None when the file has no such part.
+    """The part of a file that a download is for: an empty one when the file has no byte of it, None
+    when the whole file is asked for.
 
     A range that cannot be read, or is of another version (`If-Range`), asks for the whole file, as
-    does one of several parts.
+    do one of several parts, and one of another method than GET.
     """
-    whole = Part(0, size, size)
-    if "Range" not in request.headers or request.headers.get("If-Range", etag) != etag:
-        return whole
+    if request.method != "GET" or "Range" not in request.headers:
+        return None
+    if request.headers.get("If-Range", etag) != etag:
+        return None
     try:
         wanted = request.http_range
     except ValueError:
-        return whole
+        return None
     first, end, _ = wanted.indices(size)
-    return Part(first, end, size) if first < end else None
+    return Part(first, max(first, end), size)
 
 
 def sent_part(request: web.Request) -> Part:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from google.protobuf import json_format
@@ -11,7 +11,7 @@ from google.protobuf.message_factory import GetMessageClass
 from multidict import MultiMapping
 
 from soundsight_gateway.http.rules import WHOLE_BODY, Rule
-from soundsight_kit.errors import InvalidArgument
+from soundsight_kit.errors import MAX_MESSAGE_CHARS, InvalidArgument
 
 BAD_QUERY: Final = "BAD_QUERY"
 
@@ -47,8 +47,8 @@ def request_of(
         part.SetInParent()
         _parse(body, part)
     elif body:
-        raise InvalidArgument("this method takes no body", reason="BODY_NOT_TAKEN")
-    _read_query(request, query, {*path, rule.body})
+        raise body_not_taken()
+    read_query(request, query, _in_query(rule, path))
     for field, value in path.items():
         json_format.ParseDict({field: value}, request)
     return request
@@ -61,19 +61,40 @@ def _parse(body: bytes, message: Message) -> None:
         json_format.Parse(body or b"{}", message)
     except (json_format.ParseError, UnicodeDecodeError) as error:
         raise InvalidArgument(
-            f"the body is no {message.DESCRIPTOR.full_name} in protobuf JSON: {error}",
+            # Which may hold what stands in the body, however long that is.
+            f"the body is no {message.DESCRIPTOR.full_name} in protobuf JSON: {error}"[
+                :MAX_MESSAGE_CHARS
+            ],
             reason="UNREADABLE_REQUEST",
         ) from None
 
 
-def _read_query(request: Message, query: MultiMapping[str], taken: set[str]) -> None:
-    """Sets the fields that parameters name, but for those `taken` by the path and the body."""
+def body_not_taken() -> InvalidArgument:
+    """Refuses the body of a request that takes none: it would be left unread."""
+    return InvalidArgument("this request takes no body", reason="BODY_NOT_TAKEN")
+
+
+def _in_query(rule: Rule, path: Collection[str]) -> set[str]:
+    """The fields that stand neither in the path nor in the body."""
+    if rule.body == WHOLE_BODY:
+        return set()
+    return {field.name for field in rule.method.input_type.fields} - {*path, rule.body}
+
+
+def read_query(request: Message, query: MultiMapping[str], fields: Collection[str]) -> None:
+    """Sets what parameters name.
+
+    Args:
+        fields: of the request, that parameters may name or lead into.
+
+    Raises InvalidArgument for all other parameters, and for values that do not fit.
+    """
     given: dict[tuple[str, ...], tuple[str, Any]] = {}
     for parameter, text in query.items():
-        fields = _fields(request.DESCRIPTOR, parameter, taken)
-        path = tuple(field.json_name for field in fields)
-        value: Any = _json_value(fields[-1], text, parameter)
-        if fields[-1].is_repeated:
+        found = _path_to(request.DESCRIPTOR, parameter, fields)
+        path = tuple(field.json_name for field in found)
+        value: Any = _json_value(found[-1], text, parameter)
+        if found[-1].is_repeated:
             given.setdefault(path, (parameter, []))[1].append(value)
         elif path in given:
             raise _refused(parameter, "is given more than once")
@@ -88,20 +109,20 @@ def _read_query(request: Message, query: MultiMapping[str], taken: set[str]) -> 
             raise _refused(parameter, f"does not fit: {error}") from None
 
 
-def _fields(descriptor: Any, parameter: str, taken: set[str]) -> list[Any]:
-    """The fields along a parameter's path, from the request's own to the one that is set."""
-    fields: list[Any] = []
+def _path_to(descriptor: Any, parameter: str, fields: Collection[str]) -> list[Any]:
+    """The fields along a parameter's path, from one of the request's own to the one that is set."""
+    path: list[Any] = []
     for name in parameter.split("."):
         field = _named(descriptor, name)
-        if field is None or (fields and fields[-1].is_repeated):
-            raise _refused(parameter, "is no parameter of this method")
-        if not fields and (field.name in taken or WHOLE_BODY in taken):
-            raise _refused(parameter, "stands in the path or the body, not in the query")
-        fields.append(field)
+        if field is None or (path and path[-1].is_repeated):
+            raise _refused(parameter, "is no parameter of this request")
+        if not path and field.name not in fields:
+            raise _refused(parameter, "stands elsewhere in the request, not in the query")
+        path.append(field)
         descriptor = field.message_type
     if descriptor is not None and descriptor.full_name not in _AS_TEXT:
         raise _refused(parameter, "is no single value: name the fields within it")
-    return fields
+    return path
 
 
 def _named(descriptor: Any, name: str) -> Any:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final, Protocol
 
+import grpc
 from aiohttp import web
 from google.protobuf import json_format
 
@@ -25,6 +27,7 @@ SILENCE_S: Final = 15.0
 
 _EVENTS: Final = "text/event-stream"
 _LINES: Final = "application/x-ndjson"
+_ID: Final = re.compile("[0-9]{1,18}")
 
 
 class Framing(Protocol):
@@ -85,6 +88,28 @@ async def send(
         coming.cancel()
 
 
+@web.middleware
+async def outages_as_events(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Tells browsers that the gateway is away for a while by a stream that ends.
+
+    An EventSource makes the connection again after a stream, and never after a status of failure.
+    """
+    framing = framing_of(request)
+    if framing.media_type != _EVENTS:
+        return await handler(request)
+    try:
+        return await handler(request)
+    except (SoundsightError, grpc.RpcError) as raised:
+        error = error_from_exception(raised)
+        if error.code != grpc.StatusCode.UNAVAILABLE:
+            raise
+    response = await _begin(request, framing)
+    await response.write(framing.failure(error))
+    return response
+
+
 async def _begin(request: web.Request, framing: Framing) -> web.StreamResponse:
     response = web.StreamResponse(
         headers={
@@ -112,7 +137,7 @@ class _ServerSentEvents:
     def resume(self, message: render_pb2.WatchRenderRequest) -> None:
         if not self._last_id:
             return
-        if not self._last_id.isdecimal() or len(self._last_id) > 18:
+        if not _ID.fullmatch(self._last_id):
             raise InvalidArgument("Last-Event-ID is no id of an event", field="Last-Event-ID")
         message.after_sequence = int(self._last_id)
 
