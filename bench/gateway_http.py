@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
-import socket
 import statistics
 import sys
 import tempfile
@@ -31,7 +30,7 @@ from soundsight.render.v1 import artifacts_pb2, artifacts_pb2_grpc, render_pb2, 
 from soundsight.render.v1 import resources_pb2 as r
 from soundsight_gateway.testing import scripted_services
 from soundsight_kit.channels import open_channel
-from soundsight_kit.testing import socket_folder
+from soundsight_kit.testing import free_ports, socket_folder
 
 PARENT = "projects/bench"
 RENDERS = 50
@@ -162,7 +161,7 @@ class Caller:
 @asynccontextmanager
 async def gateway(folder: Path) -> AsyncIterator[tuple[Caller, psutil.Process]]:
     """A gateway, and who calls it."""
-    grpc_address, http_address = (f"127.0.0.1:{port}" for port in _free_ports(2))
+    grpc_address, http_address = (f"127.0.0.1:{port}" for port in free_ports(2))
     with socket_folder() as sockets:
         async with scripted_services(folder, sockets) as services:
             environment = {
@@ -194,14 +193,6 @@ async def gateway(folder: Path) -> AsyncIterator[tuple[Caller, psutil.Process]]:
             finally:
                 process.terminate()
                 await process.wait()
-
-
-def _free_ports(count: int) -> list[int]:
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in held]
-    for one in held:
-        one.close()
-    return ports
 
 
 async def rate(call: Call, callers: int, process: psutil.Process) -> tuple[float, float]:

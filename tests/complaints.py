@@ -8,7 +8,7 @@ from pathlib import Path
 
 from command_line import CommandLine
 
-LOOK_S = 120
+LOOK_S = 400
 """Long beyond what any of these commands takes: one that hangs fails its test."""
 
 

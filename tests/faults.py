@@ -26,7 +26,8 @@ from soundsight_kit.media.ffmpeg import ffmpeg_binary
 LOOK_S = 0.01
 """How often a render is looked at: the shortest of its stages last some hundredths of a second."""
 
-PATIENCE_S = 150.0
+PATIENCE_S = 400.0
+"""For whatever a render comes to, on a machine that has much else to do."""
 
 
 @dataclass(frozen=True)
@@ -189,7 +190,7 @@ def left_behind(rendering: Rendering, *, stopped: bool = False) -> list[str]:
     """What is not as it should be once nobody uses the suite, whose end is waited for: what
     `soundsight doctor` would find, and files beside the video. That the render is not finished is
     as it should be when it was stopped."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE_S
     while (running := rendering.processes()) and time.monotonic() < deadline:
         time.sleep(0.1)
     left = [f"process {' '.join(process.cmdline())}" for process in running]

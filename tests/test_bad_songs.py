@@ -6,6 +6,7 @@ The decoder's own tests break songs in more ways; here a whole suite is given th
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import os
@@ -100,7 +101,11 @@ def processes_of(suite: CommandLine) -> dict[int, str]:
     found = {json.loads((suite.state / "suite.json").read_text())["pid"]}
     while more := {pid for pid, parent in parents.items() if parent in found} - found:
         found |= more
-    return {pid: Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ") for pid in found}
+    named = {}
+    for pid in found:
+        with contextlib.suppress(OSError):  # It has ended.
+            named[pid] = Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+    return named
 
 
 def most_memory_bytes(pid: int) -> int:

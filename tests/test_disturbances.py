@@ -16,6 +16,7 @@ from command_line import CommandLine
 from faults import (
     EVERYTHING,
     LAUNCHER,
+    PATIENCE_S,
     STAGES,
     Rendering,
     Undisturbed,
@@ -57,9 +58,7 @@ def test_sigterm_ends_it_cleanly(
     assert rendering.came_to() == undisturbed
 
 
-@pytest.mark.parametrize(
-    "asleep_s", [4.0, pytest.param(60.0, marks=[pytest.mark.long, pytest.mark.timeout(300)])]
-)
+@pytest.mark.parametrize("asleep_s", [4.0, pytest.param(60.0, marks=pytest.mark.long)])
 def test_a_machine_may_fall_asleep(
     rendering: Rendering, undisturbed: Undisturbed, asleep_s: float
 ) -> None:
@@ -92,14 +91,16 @@ def test_a_full_disk_is_told_and_loses_nothing(
     kept = tmp_path / "kept"
     kept.mkdir()
     state.mkdir()
-    # The disk has 3 MB, too few for what the song is decoded to; what is on it is kept outside.
+    # The disk has 3 MB, too few for what the song is decoded to; what is on it is kept outside, as
+    # soon as the suite has ended.
     full = f"mount -t tmpfs -o size=3m none '{state}'"
     keep = f"cp -a '{state}/.' '{kept}/'"
     words = rendering.line.arguments(
         "render", rendering.song, "-o", rendering.video, *rendering.options
     )
-    command = in_namespace(full, ["sh", "-c", f'"$@"; code=$?; sleep 4; {keep}; exit $code', "sh"])
-    done = subprocess.run([*command, *words], capture_output=True, text=True, timeout=120)
+    ended = f"flock '{state}/suite.lock' flock '{state}/services.lock' true"
+    command = in_namespace(full, ["sh", "-c", f'"$@"; code=$?; {ended}; {keep}; exit $code', "sh"])
+    done = subprocess.run([*command, *words], capture_output=True, text=True, timeout=PATIENCE_S)
     assert done.returncode == 1, done.stderr
     last = done.stderr.strip().splitlines()[-1]
     assert last.startswith("soundsight: ")
@@ -121,7 +122,7 @@ def test_a_read_only_state_folder_is_told(rendering: Rendering, tmp_path: Path) 
     read_only = f"mount --bind '{state}' '{state}' && mount -o remount,ro,bind '{state}'"
     words = rendering.line.arguments("analyze", rendering.song)
     done = subprocess.run(
-        in_namespace(read_only, words), capture_output=True, text=True, timeout=60
+        in_namespace(read_only, words), capture_output=True, text=True, timeout=PATIENCE_S
     )
     assert done.returncode == 1
     assert str(state) in done.stderr

@@ -175,7 +175,7 @@ def test_script_writes_a_tagged_flac_and_its_truth(
     tmp_path: Path, samples: Samples, truth: Truth
 ) -> None:
     """The FLAC holds the rendered samples and tags, the JSON the truth, as loud as music is."""
-    subprocess.run([sys.executable, SCRIPT, "--out-dir", tmp_path], check=True, timeout=120)
+    subprocess.run([sys.executable, SCRIPT, "--out-dir", tmp_path], check=True, timeout=400)
     flac = tmp_path / "first-light.flac"
     assert flac.stat().st_size < 6_000_000
     with av.open(str(flac)) as container:
@@ -203,7 +203,7 @@ def test_script_writes_a_tagged_flac_and_its_truth(
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=400,
     ).stderr
     summary = measured[measured.rindex("Summary:") :]
     loudness = re.search(r"I:\s+(-?[\d.]+) LUFS", summary)

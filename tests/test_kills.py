@@ -48,7 +48,6 @@ def test_a_render_survives(
 
 
 @pytest.mark.long
-@pytest.mark.timeout(400)
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_render_survives_everywhere(

@@ -118,7 +118,7 @@ def test_an_interrupted_render_goes_on(
             if "filming" in line and set(artifacts.rglob("clip.json")) - before:
                 running.send_signal(signal.SIGINT)
                 break
-        _, told = running.communicate(timeout=60)
+        _, told = running.communicate(timeout=400)
     assert running.returncode == 130, told
     assert "goes on where this one stopped" in told
     assert not video.exists()
@@ -219,7 +219,7 @@ def test_analysis_and_storyboard_are_documents(
     suite.ok("storyboard", example.song, "--json", board)
     assert b'"treatment"' in board.read_bytes()
     told = subprocess.run(
-        suite.arguments("info"), capture_output=True, text=True, timeout=60, check=True
+        suite.arguments("info"), capture_output=True, text=True, timeout=400, check=True
     ).stdout
     assert "AGPL" in told
     assert "videogen" in told

@@ -49,7 +49,7 @@ class ScriptedSuite:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
-        out, err = await asyncio.wait_for(process.communicate(), 60)
+        out, err = await asyncio.wait_for(process.communicate(), 300)
         return Told(process.returncode or 0, out.decode(), err.decode())
 
 

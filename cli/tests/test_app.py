@@ -21,7 +21,7 @@ def soundsight(*words: str, **environment: str) -> subprocess.CompletedProcess[s
         [PROGRAM, *words],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         env={**os.environ, "COLUMNS": "100", "NO_COLOR": "1", **environment},
     )
 
@@ -99,7 +99,7 @@ def completed(*typed: str) -> list[str]:
         ["bash", "-c", script],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         env={**os.environ, "PATH": path},
     )
     assert done.returncode == 0, done.stderr
@@ -125,7 +125,7 @@ def test_completion_can_be_installed(tmp_path: Path) -> None:
         ["bash", "-c", f"{PROGRAM} --install-completion; true"],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         env={**os.environ, "HOME": str(tmp_path)},
     )
     assert "bash completion installed" in done.stdout, done.stderr

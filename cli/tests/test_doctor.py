@@ -29,7 +29,7 @@ def soundsight(*words: str | Path) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-m", "soundsight_cli", *words],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         env={key: value for key, value in os.environ.items() if key != "SOUNDSIGHT_GATEWAY"},
     )
 

@@ -131,7 +131,7 @@ def test_without_a_job_store_no_suite_is_started(tmp_path: Path) -> None:
         [sys.executable, "-m", "soundsight_cli", "--state-dir", state, "resume"],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
     assert done.returncode == 1
     assert "there is no interrupted or failed render" in done.stderr

@@ -241,7 +241,7 @@ def test_a_browser_shows_it(tmp_path: Path) -> None:
         f"--user-data-dir={tmp_path / 'profile'}", f"--screenshot={tmp_path / 'page.png'}",
         "--window-size=900,1200", "--dump-dom", path.as_uri(),
     ]  # fmt: skip
-    shown = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+    shown = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True).stdout
     read = Read(shown)
     assert read.texts["h1"] == [EVIL]
     assert read.tags.count("figure") == 6

@@ -186,7 +186,7 @@ class ScriptedGateway:
         self.client = Client(
             target,
             project="projects/demo",
-            timeouts=Timeouts(attempt_s=1.0, total_s=5.0, transfer_s=20.0),
+            timeouts=Timeouts(attempt_s=60.0, total_s=120.0, transfer_s=120.0),
         )
 
 

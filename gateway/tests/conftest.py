@@ -34,6 +34,9 @@ from soundsight_kit.server import Server
 from soundsight_kit.settings import KitSettings
 from soundsight_kit.testing import socket_folder
 
+PATIENCE_S = 120.0
+"""For what comes within moments, or never: ample for a machine that has much else to do."""
+
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
@@ -88,35 +91,37 @@ class Caller:
             for start in range(0, len(data), 1 << 20):
                 yield artifacts_pb2.UploadRequest(chunk=data[start : start + (1 << 20)])
 
-        response = await self.files.Upload(requests(), timeout=30)
+        response = await self.files.Upload(requests(), timeout=PATIENCE_S)
         return response.artifact
 
     async def create(self, spec: r.RenderSpec, **more: Any) -> r.Render:
         """Creates a render."""
         request = render_pb2.CreateRenderRequest(parent=self.parent, **more)
         request.render.spec.CopyFrom(spec)
-        return await self.renders.CreateRender(request, timeout=30)
+        return await self.renders.CreateRender(request, timeout=PATIENCE_S)
 
     async def get(self, name: str) -> r.Render:
         """Reads a render."""
-        return await self.renders.GetRender(render_pb2.GetRenderRequest(name=name), timeout=30)
+        return await self.renders.GetRender(
+            render_pb2.GetRenderRequest(name=name), timeout=PATIENCE_S
+        )
 
     async def cancel(self, name: str) -> r.Render:
         """Cancels a render."""
         request = render_pb2.CancelRenderRequest(name=name)
-        return await self.renders.CancelRender(request, timeout=30)
+        return await self.renders.CancelRender(request, timeout=PATIENCE_S)
 
     async def watch(self, name: str, after: int = 0, **more: Any) -> list[r.RenderEvent]:
         """Watches a render to its end."""
         request = render_pb2.WatchRenderRequest(name=name, after_sequence=after, **more)
-        return [event async for event in self.renders.WatchRender(request, timeout=60)]
+        return [event async for event in self.renders.WatchRender(request, timeout=PATIENCE_S)]
 
-    async def ended(self, name: str, within_s: float = 60.0) -> r.Render:
+    async def ended(self, name: str, within_s: float = PATIENCE_S) -> r.Render:
         """Waits until a render has ended, and reads it."""
         await self.reaches(name, *states.FINAL, within_s=within_s)
         return await self.get(name)
 
-    async def reaches(self, name: str, *wanted: states.State, within_s: float = 30.0) -> None:
+    async def reaches(self, name: str, *wanted: states.State, within_s: float = PATIENCE_S) -> None:
         """Waits until a render is in one of some states."""
 
         async def there() -> bool:
@@ -163,7 +168,7 @@ class Bench:
             "executor_id": "bench",
             "queue_polling_s": 0.05,
             "retry_first_s": 0.05,
-            "pool_patience_s": 20.0,
+            "pool_patience_s": 60.0,
             "sweep_interval_s": 3600.0,
             **changed,
         }
@@ -228,7 +233,7 @@ class Bench:
             )
         caller = Caller(target)
         try:
-            await asyncio.wait_for(caller.channel.channel_ready(), 30)
+            await asyncio.wait_for(caller.channel.channel_ready(), PATIENCE_S)
             yield Child(process, caller, log)
         finally:
             await caller.channel.close()
@@ -253,7 +258,7 @@ class Child:
     async def terminate(self) -> int:
         """SIGTERM; returns the exit code."""
         self.process.send_signal(signal.SIGTERM)
-        return await asyncio.wait_for(self.process.wait(), 30)
+        return await asyncio.wait_for(self.process.wait(), PATIENCE_S)
 
 
 def _drain(gateway: Gateway) -> Callable[[], Awaitable[None]]:

@@ -116,11 +116,13 @@ async def test_pods_come_and_go_in_mid_render(bench: Bench, pods: Pods, song: by
         created = await begin(caller, song)
         await caller.reaches(created.name, states.WRITING)
         await pods.add("first", takes_s=0.3)
-        await assert_eventually(lambda: pods.log.filmed.total() >= 2, within_s=30)
-        second = await pods.add("second", takes_s=2.0)
+        await assert_eventually(lambda: pods.log.filmed.total() >= 2)
+        second = await pods.add("second")
+        second.may_finish.clear()
         await assert_eventually(lambda: second._jobs.load().busy > 0)
         await asyncio.gather(pods.remove("first"), pods.add("third"))
         await assert_eventually(lambda: cost("second") in ("1000", "2000"))
+        second.may_finish.set()
         await pods.add("fourth")
         done = await caller.ended(created.name)
         left = ("second", "third", "fourth")
@@ -135,10 +137,13 @@ async def test_pods_come_and_go_in_mid_render(bench: Bench, pods: Pods, song: by
 async def test_a_pod_that_dies_loses_no_scene(bench: Bench, pods: Pods, song: bytes) -> None:
     """What was under way at a pod whose node is lost is filmed elsewhere; nothing is twice."""
     async with in_cluster(bench) as caller:
-        dying = await pods.add("dying", takes_s=60.0)
-        await pods.add("living")
+        dying, living = await pods.add("dying"), await pods.add("living")
+        for pod in (dying, living):
+            pod.may_finish.clear()
         created = await begin(caller, song)
-        await assert_eventually(lambda: pods.log.filmed.total() >= 3, within_s=30)
+        await assert_eventually(lambda: dying._jobs.load().busy > 0)
+        living.may_finish.set()
+        await assert_eventually(lambda: pods.log.filmed.total() >= 3)
         lost = (await dying.GetLoad(GetLoadRequest(), None)).busy
         await pods.kill("dying")
         dying.drop_all()
@@ -168,14 +173,18 @@ async def test_a_rolling_upgrade_films_each_scene_once(
     """While both implementations are there, clips go to their own; once the old one is gone, what
     remains is keyed anew."""
     async with in_cluster(bench) as caller:
-        await pods.add("old", takes_s=0.3)
+        old = await pods.add("old", takes_s=0.3)
         created = await begin(caller, song)
-        await assert_eventually(lambda: pods.log.filmed.total() >= 2, within_s=30)
+        await assert_eventually(lambda: pods.log.filmed.total() >= 2)
         (await pods.add("new", takes_s=0.05, slots=4)).become("beef")
         seen = pods.log.filmed.total()
-        await assert_eventually(lambda: pods.log.filmed.total() >= seen + 3, within_s=30)
+        await assert_eventually(lambda: pods.log.filmed.total() >= seen + 3)
+        old.may_finish.clear()
         by_old = {request.expected_fingerprint for request in pods.log.requests}
-        await pods.remove("old")
+        going = asyncio.create_task(pods.remove("old"))
+        await assert_eventually(lambda: old._jobs._draining)
+        old.may_finish.set()
+        await going
         done = await caller.ended(created.name)
     assert done.state == states.SUCCEEDED, done.error
     assert by_old == {"f00d"}

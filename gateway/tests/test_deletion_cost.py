@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -19,11 +20,14 @@ from soundsight_gateway.testing.kubernetes import (
     ScriptedCluster,
     break_off,
     kubeconfig,
+    most_tries,
     scripted_cluster,
 )
 from soundsight_kit.artifacts import ArtifactStore
 from soundsight_kit.channels import open_channel
 from soundsight_kit.testing import assert_eventually, socket_folder
+
+SPACING_S = 0.02
 
 
 class Farm:
@@ -58,9 +62,9 @@ async def farm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
             api.annotations[f"pod-{number}"] = {}
         pool = Pool("default", addresses, lambda address: open_channel(address.target))
         stack.push_async_callback(pool.close)
-        cluster = Cluster(request_timeout_s=2.0)
+        cluster = Cluster(request_timeout_s=60.0)
         stack.push_async_callback(cluster.close)
-        costs = DeletionCosts([pool], cluster, look_s=0.2, spacing_s=0.02)
+        costs = DeletionCosts([pool], cluster, look_s=0.2, spacing_s=SPACING_S)
         keeping = asyncio.create_task(costs.keep())
         yield Farm(api, pool, videogens)
         assert not keeping.done()
@@ -71,10 +75,10 @@ async def farm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
 async def test_a_pod_costs_what_it_films(farm: Farm) -> None:
     """A thousand for each clip while it films, nothing when it is idle, and no word more."""
     await assert_eventually(lambda: farm.cost(0) == farm.cost(1) == "0")
-    async with farm.pool.lease("f00d", 5) as endpoint:
+    async with farm.pool.lease("f00d", 60) as endpoint:
         number = 0 if endpoint.address.pod == Pod("media", "pod-0") else 1
         await assert_eventually(lambda: farm.cost(number) == "1000")
-        async with farm.pool.lease("f00d", 5, prefer=endpoint.target):
+        async with farm.pool.lease("f00d", 60, prefer=endpoint.target):
             await assert_eventually(lambda: farm.cost(number) == "2000")
         await assert_eventually(lambda: farm.cost(number) == "1000")
     await assert_eventually(lambda: farm.cost(number) == "0")
@@ -84,17 +88,18 @@ async def test_a_pod_costs_what_it_films(farm: Farm) -> None:
 
 async def test_clips_of_other_gateways_count(farm: Farm) -> None:
     """The cost follows what the pod says of itself."""
-    farm.videogens[1].takes_s = 2.0
+    farm.videogens[1].may_finish.clear()
     async with open_channel(farm.pool.endpoints[1].target) as channel:
         stub = type(farm.pool.endpoints[1].stub)(channel)
         call = stub.GenerateClip(
             videogen_pb2.GenerateClipRequest(
                 output_key="projects/x/clips/1", expected_fingerprint="f00d", shot_frames=2
             ),
-            timeout=20,
+            timeout=120,
         )
         await assert_eventually(lambda: farm.cost(1) == "1000")
-        assert farm.cost(0) == "0"
+        await assert_eventually(lambda: farm.cost(0) == "0")
+        farm.videogens[1].may_finish.set()
         async for _ in call:
             pass
     await assert_eventually(lambda: farm.cost(1) == "0")
@@ -103,11 +108,13 @@ async def test_clips_of_other_gateways_count(farm: Farm) -> None:
 async def test_changes_in_quick_succession_are_written_as_one(farm: Farm) -> None:
     """A pod that turns busy and idle many times between two rounds is no flood of requests."""
     await assert_eventually(lambda: farm.api.requests["patch"] == 2)
+    began = time.monotonic()
     for _ in range(300):
-        async with farm.pool.lease("f00d", 5):
+        async with farm.pool.lease("f00d", 60):
             pass
+    rounds = 2 + (time.monotonic() - began) / SPACING_S
     await assert_eventually(lambda: farm.cost(0) == farm.cost(1) == "0")
-    assert farm.api.requests["patch"] < 100
+    assert farm.api.requests["patch"] <= 2 * rounds
 
 
 @pytest.mark.parametrize("trouble", ["401", "403", "409", "429", "500", "broken"])
@@ -116,10 +123,13 @@ async def test_refusals_are_waited_out(farm: Farm, trouble: str) -> None:
     await assert_eventually(lambda: farm.api.requests["patch"] == 2)
     answer = break_off if trouble == "broken" else farm.api.refuse(int(trouble))
     farm.api.misbehaviours.extend([answer] * 50)
-    async with farm.pool.lease("f00d", 5) as endpoint:
+    began = time.monotonic()
+    async with farm.pool.lease("f00d", 60) as endpoint:
+        await assert_eventually(lambda: farm.api.requests["patch"] > 2)
         await asyncio.sleep(0.5)
-        # Pauses double from 20 ms. A kept connection that turns out closed doubles the request.
-        assert 1 <= farm.api.requests["patch"] - 2 <= 14
+        # A kept connection that turns out closed doubles the request.
+        tries = most_tries(time.monotonic() - began, SPACING_S)
+        assert farm.api.requests["patch"] - 2 <= 2 * tries
         farm.api.misbehaviours.clear()
         number = 0 if endpoint.address.pod == Pod("media", "pod-0") else 1
         await assert_eventually(lambda: farm.cost(number) == "1000")
@@ -127,10 +137,14 @@ async def test_refusals_are_waited_out(farm: Farm, trouble: str) -> None:
 
 async def test_a_pod_that_is_gone_keeps_no_other_from_its_cost(farm: Farm) -> None:
     """404 is final for one pod, and for one only."""
+    await assert_eventually(lambda: farm.cost(0) == farm.cost(1) == "0")
     del farm.api.annotations["pod-0"]
-    for endpoint in farm.pool.endpoints:
-        async with farm.pool.lease("f00d", 5, prefer=endpoint.target):
-            await asyncio.sleep(0.1)
+    gone, stays = farm.pool.endpoints
+    async with farm.pool.lease("f00d", 60, prefer=gone.target):
+        await assert_eventually(lambda: farm.api.refused[404] == 1)
+    await assert_eventually(lambda: farm.api.refused[404] == 2)
+    async with farm.pool.lease("f00d", 60, prefer=stays.target):
+        await assert_eventually(lambda: farm.cost(1) == "1000")
     await assert_eventually(lambda: farm.cost(1) == "0")
     before = farm.api.requests["patch"]
     await asyncio.sleep(0.5)

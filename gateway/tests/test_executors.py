@@ -18,8 +18,8 @@ from soundsight_kit.errors import FailedPrecondition, Unavailable
 from soundsight_kit.testing import assert_eventually
 from soundsight_kit.testing_links import Link, bad_link
 
-TIMEOUT_S = 1.5
-SOON_S = 20.0
+TIMEOUT_S = 3.0
+SOON_S = 60.0
 
 
 @pytest.fixture
@@ -154,9 +154,7 @@ async def test_who_has_left_is_taken_over_once(url: str) -> None:
         async with living(url, "a"):
             await asyncio.sleep(2 * TIMEOUT_S)
             assert [heir.inherited for heir in heirs] == [[], []]
-        await assert_eventually(
-            lambda: sorted(heirs[0].inherited + heirs[1].inherited) == ["a"], within_s=SOON_S
-        )
+        await assert_eventually(lambda: sorted(heirs[0].inherited + heirs[1].inherited) == ["a"])
         await asyncio.sleep(2 * TIMEOUT_S)
     assert sorted(heirs[0].inherited + heirs[1].inherited) == ["a"]
 
@@ -173,7 +171,7 @@ async def test_what_was_not_taken_over_well_is_tried_again(url: str) -> None:
     async with living(url, "b", take_over):
         async with living(url, "a"):
             pass
-        await assert_eventually(lambda: tried == ["a", "a"], within_s=SOON_S)
+        await assert_eventually(lambda: tried == ["a", "a"])
 
 
 async def test_another_version_is_left_to_those_who_know_it(url: str) -> None:
@@ -183,9 +181,9 @@ async def test_another_version_is_left_to_those_who_know_it(url: str) -> None:
         async with living(url, "b", same.take_over):
             async with living(url, "a"):
                 pass
-            await assert_eventually(lambda: same.inherited == ["a"], within_s=SOON_S)
+            await assert_eventually(lambda: same.inherited == ["a"])
             assert newer.inherited == []
-        await assert_eventually(lambda: newer.inherited == ["b"], within_s=SOON_S)
+        await assert_eventually(lambda: newer.inherited == ["b"])
 
 
 async def test_cut_off_it_is_lost_and_taken_over(link: Link, url: str) -> None:
@@ -196,7 +194,7 @@ async def test_cut_off_it_is_lost_and_taken_over(link: Link, url: str) -> None:
         living(through(link, url), "a") as cut_off,
     ):
         link.hang(new_ones=True)
-        await assert_eventually(lambda: heir.inherited == ["a"], within_s=SOON_S)
+        await assert_eventually(lambda: heir.inherited == ["a"])
         await asyncio.wait_for(cut_off.lost.wait(), 2 * PATIENCE * TIMEOUT_S + SOON_S)
 
 
@@ -210,8 +208,8 @@ async def test_a_session_that_hangs_is_replaced(link: Link, url: str) -> None:
     ):
         before = link.connections
         link.hang()
-        await assert_eventually(lambda: link.connections > before, within_s=SOON_S)
-        await assert_eventually(lambda: hung.holds_lock, within_s=SOON_S)
+        await assert_eventually(lambda: link.connections > before)
+        await assert_eventually(lambda: hung.holds_lock)
         await asyncio.sleep(2 * TIMEOUT_S)
         assert not hung.lost.is_set()
         assert heir.inherited == []
@@ -220,7 +218,7 @@ async def test_a_session_that_hangs_is_replaced(link: Link, url: str) -> None:
 async def test_who_is_back_in_time_keeps_its_work(link: Link, url: str) -> None:
     """A lock that is free for less than the time-out, as all are when Postgres was started again,
     is nobody's to take."""
-    heir, timeout_s = Heir(), 4.0
+    heir, timeout_s = Heir(), 6.0
     async with (
         living(url, "b", heir.take_over, timeout_s=timeout_s),
         living(through(link, url), "a", timeout_s=timeout_s) as cut_off,
@@ -229,7 +227,7 @@ async def test_who_is_back_in_time_keeps_its_work(link: Link, url: str) -> None:
         link.cut()
         await asyncio.sleep(1.5)
         link.heal()
-        await assert_eventually(lambda: cut_off.holds_lock, within_s=SOON_S)
+        await assert_eventually(lambda: cut_off.holds_lock)
         await asyncio.sleep(1.5 * timeout_s)
         assert not cut_off.lost.is_set()
         assert heir.inherited == []
@@ -244,6 +242,6 @@ async def test_one_that_was_taken_over_is_lost_although_its_lock_is_free(
         link.hang()
         link.down = True
         async with living(url, "b", heir.take_over):
-            await assert_eventually(lambda: heir.inherited == ["a"], within_s=SOON_S)
+            await assert_eventually(lambda: heir.inherited == ["a"])
         link.heal()
         await asyncio.wait_for(zombie.lost.wait(), SOON_S)

@@ -134,7 +134,7 @@ class History:
             return not await DBOS.list_workflows_async(status=UNFINISHED)
 
         async with self.bench.gateway():
-            await assert_eventually(done, within_s=60, message="the workflows do not end")
+            await assert_eventually(done, message="the workflows do not end")
 
 
 async def replay(bench: Bench, document: Json) -> list[str]:

@@ -24,7 +24,8 @@ Bench = Any  # conftest's
 Caller = Any
 Child = Any
 
-TIMEOUT_S = 2.0
+TIMEOUT_S = 5.0
+"""Silence that a gateway must not be taken for gone for, though its machine has much else to do."""
 
 
 @pytest.fixture
@@ -56,7 +57,7 @@ async def watched_elsewhere(caller: Caller, name: str, seen: list[r.RenderEvent]
         after = max((e.state_change.sequence for e in seen), default=0)
         request = render_pb2.WatchRenderRequest(name=name, after_sequence=after)
         try:
-            async for event in caller.renders.WatchRender(request, timeout=60):
+            async for event in caller.renders.WatchRender(request, timeout=120):
                 seen.append(event)
             return
         except grpc.RpcError as error:
@@ -76,8 +77,10 @@ async def test_a_gateway_that_stays_away_is_taken_over(shared: Bench, song: byte
         ref = await first.caller.upload(song)
         made = [await first.caller.create(r.RenderSpec(song=ref, seed=seed)) for seed in (1, 2)]
         watching = asyncio.create_task(watched_elsewhere(second.caller, made[0].name, seen))
-        await assert_eventually(lambda: sum(log.filmed.values()) >= 6, within_s=30)
+        await assert_eventually(lambda: sum(log.filmed.values()) >= 6)
+        services.videogen.may_finish.clear()
         await first.kill()
+        services.videogen.may_finish.set()
         ended = [await second.caller.ended(one.name) for one in made]
         await watching
         assert "taking over the work of an executor" in second.log.read_text()
@@ -92,16 +95,17 @@ async def test_a_zombie_publishes_nothing_and_ends(shared: Bench, song: bytes) -
     """A gateway that was stopped for longer than its time-out, and goes on, finds its work taken
     over: it exits with a code of its own, and each render succeeds once."""
     services = shared.services
-    services.videogen.takes_s = 0.4
+    services.videogen.may_finish.clear()
     services.composer.takes_s = 0.2
     async with replica(shared, 0) as zombie, replica(shared, 1) as other:
         ref = await zombie.caller.upload(song)
         made = [await zombie.caller.create(r.RenderSpec(song=ref, seed=seed)) for seed in (1, 2)]
         await zombie.caller.reaches(made[0].name, states.FILMING)
         zombie.process.send_signal(signal.SIGSTOP)
+        services.videogen.may_finish.set()
         ended = [await other.caller.ended(one.name) for one in made]
         zombie.process.send_signal(signal.SIGCONT)
-        assert await asyncio.wait_for(zombie.process.wait(), 20) == EXIT_LOST
+        assert await asyncio.wait_for(zombie.process.wait(), 60) == EXIT_LOST
         again = [await other.caller.get(one.name) for one in made]
         told = [await changes(other.caller, one.name) for one in made]
         said = zombie.log.read_text()
@@ -120,13 +124,14 @@ async def test_a_zombie_publishes_nothing_and_ends(shared: Bench, song: bytes) -
 async def test_a_gateway_that_returns_in_time_goes_on_itself(shared: Bench, song: bytes) -> None:
     """Killed and started again under its name, it waits for its lock and finishes its renders; so
     does one whose sessions the server ended."""
-    shared.services.videogen.takes_s = 0.3
+    shared.services.videogen.may_finish.clear()
     async with replica(shared, 0) as first:
         created = await first.caller.create(
             r.RenderSpec(song=await first.caller.upload(song), seed=3)
         )
         await first.caller.reaches(created.name, states.FILMING)
         await first.kill()
+    shared.services.videogen.may_finish.set()
     async with replica(shared, 0) as back:
         await shared.cut_off_from_database()
         assert (await back.caller.ended(created.name)).state == states.SUCCEEDED
@@ -138,7 +143,7 @@ async def test_a_gateway_that_returns_in_time_goes_on_itself(shared: Bench, song
 @pytest.mark.long
 async def test_scenes_of_a_render_are_dispatched_by_all(shared: Bench, song: bytes) -> None:
     """A pool that one gateway may not fill alone is filled by two, which share the queue."""
-    shared.services.videogen.takes_s = 0.5
+    shared.services.videogen.may_finish.clear()
     shared.services.writer.scene_frames = 4
     pool = '[{"name": "default", "endpoints": ["%s"], "max_in_flight": 2}]'
     limited = {"SOUNDSIGHT_GATEWAY_VIDEO_POOLS": pool % shared.services.targets["videogen"]}
@@ -149,7 +154,8 @@ async def test_scenes_of_a_render_are_dispatched_by_all(shared: Bench, song: byt
             load = await shared.services.videogen.GetLoad(GetLoadRequest(), None)
             return bool(load.busy == 4)
 
-        await assert_eventually(busy, within_s=20)
+        await assert_eventually(busy)
+        shared.services.videogen.may_finish.set()
         assert (await second.caller.ended(created.name)).state == states.SUCCEEDED
     assert set(shared.services.videogen.log.begun.values()) == {1}
 
@@ -157,31 +163,43 @@ async def test_scenes_of_a_render_are_dispatched_by_all(shared: Bench, song: byt
 async def test_cancelling_at_one_stops_the_work_at_another(shared: Bench, song: bytes) -> None:
     """Whichever gateway is asked, clips stop everywhere, for good."""
     videogen = shared.services.videogen
-    videogen.takes_s = 60.0
+    videogen.may_finish.clear()
     async with replica(shared, 0) as first, replica(shared, 1) as second:
         created = await first.caller.create(r.RenderSpec(song=await first.caller.upload(song)))
-        await assert_eventually(lambda: sum(videogen.log.begun.values()) == 4, within_s=20)
+        await assert_eventually(lambda: sum(videogen.log.begun.values()) == 4)
         assert (await second.caller.cancel(created.name)).state == states.CANCELLED
 
         async def idle() -> bool:
             load = await videogen.GetLoad(GetLoadRequest(), None)
             return bool(load.busy + load.queued == 0)
 
-        await assert_eventually(idle, within_s=5)
-        await assert_eventually(lambda: sum(videogen.log.cancelled.values()) == 4, within_s=5)
+        await assert_eventually(idle)
+        await assert_eventually(lambda: sum(videogen.log.cancelled.values()) == 4)
 
 
 async def test_progress_is_seen_at_every_gateway(shared: Bench, song: bytes) -> None:
     """A watcher at a gateway that does nothing for the render is told how far it is."""
-    shared.services.videogen.takes_s = 2.0
+    services = shared.services
     idle = {"SOUNDSIGHT_GATEWAY_QUEUE_POLLING_S": "10"}
     seen: list[r.RenderEvent] = []
+
+    def shares() -> list[float]:
+        return [event.progress.fraction for event in seen if event.HasField("progress")]
+
+    for working in (services.analyzer, services.videogen, services.composer):
+        working.may_finish.clear()
     async with replica(shared, 0) as first, replica(shared, 1, **idle) as second:
         created = await first.caller.create(r.RenderSpec(song=await first.caller.upload(song)))
-        await watched_elsewhere(second.caller, created.name, seen)
-    shares = [event.progress.fraction for event in seen if event.HasField("progress")]
-    assert len(shares) >= 2
-    assert shares == sorted(shares)
+        watching = asyncio.create_task(watched_elsewhere(second.caller, created.name, seen))
+        await assert_eventually(lambda: len(seen) > 0)
+        services.analyzer.may_finish.set()
+        await assert_eventually(lambda: len(shares()) > 0)
+        before = len(shares())
+        services.videogen.may_finish.set()
+        await assert_eventually(lambda: len(shares()) > before)
+        services.composer.may_finish.set()
+        await watching
+    assert shares() == sorted(shares())
 
 
 async def test_an_upload_goes_on_at_another_gateway(shared: Bench, song: bytes) -> None:
@@ -198,7 +216,7 @@ async def test_an_upload_goes_on_at_another_gateway(shared: Bench, song: bytes) 
             yield artifacts_pb2.UploadRequest(header=header)
             yield artifacts_pb2.UploadRequest(chunk=song[start:end])
 
-        response: artifacts_pb2.UploadResponse = await caller.files.Upload(requests(), timeout=30)
+        response: artifacts_pb2.UploadResponse = await caller.files.Upload(requests(), timeout=120)
         return response.artifact
 
     half = len(song) // 2
@@ -223,7 +241,7 @@ async def test_gateways_may_all_start_at_once(shared: Bench, song: bytes) -> Non
         )
         for child in children:
             listed = render_pb2.ListRendersRequest(parent=child.caller.parent)
-            assert not (await child.caller.renders.ListRenders(listed, timeout=30)).renders
+            assert not (await child.caller.renders.ListRenders(listed, timeout=120)).renders
 
 
 @pytest.mark.long
@@ -231,7 +249,7 @@ async def test_a_render_of_an_older_gateway_that_stays_away_is_ended(
     shared: Bench, song: bytes
 ) -> None:
     """What no gateway there is can continue does not hang for ever."""
-    shared.services.videogen.takes_s = 2.0
+    shared.services.videogen.may_finish.clear()
     async with replica(shared, 0) as first:
         created = await first.caller.create(r.RenderSpec(song=await first.caller.upload(song)))
         await first.caller.reaches(created.name, states.FILMING)

@@ -23,11 +23,12 @@ from soundsight.render.v1 import resources_pb2 as r
 from soundsight_gateway import states
 from soundsight_gateway.error_table import TABLE
 from soundsight_kit.errors import SoundsightError, error_from_rpc
+from soundsight_kit.testing import assert_eventually
 
 Bench = Any  # conftest's
 Caller = Any
 
-TIMEOUT_S = 30
+TIMEOUT_S = 120
 MIB = 1 << 20
 
 
@@ -115,22 +116,35 @@ async def test_an_upload_goes_on_where_it_broke_off(caller: Caller) -> None:
 
     call = caller.files.Upload(broken(), timeout=TIMEOUT_S)
     await stopped.wait()
-    for _ in range(500):
-        if (await _known(caller)) >= 8 * MIB:
-            break
-        await asyncio.sleep(0.01)
+
+    async def nearly_all_came() -> bool:
+        return await _known(caller) >= 8 * MIB
+
+    await assert_eventually(nearly_all_came)
     # What is still on its way when the call breaks may or may not arrive; what came is kept.
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
         await call
-    position = await _settled(caller)
+    position, ref = 0, common_pb2.ArtifactRef()
+
+    async def the_rest_is_taken() -> bool:
+        nonlocal position, ref
+        position = await _known(caller)
+        rest = (data[i : i + MIB] for i in range(position, len(data), MIB))
+        try:
+            ref = await send(caller, header(data, offset_bytes=position), *rest)
+        except grpc.RpcError as error:
+            # The gateway may be busy yet with what came last before the call broke. Its answer is
+            # lost now and then: https://github.com/grpc/grpc/issues/36066
+            told = error_from_rpc(error)
+            busy = told.reason in ("UPLOAD_IN_PROGRESS", "WRONG_OFFSET")
+            assert busy or told.message == "Internal error from Core"
+            return False
+        return True
+
+    await assert_eventually(the_rest_is_taken)
     assert 8 * MIB <= position <= 10 * MIB
     assert position % MIB == 0
-    ref = await send(
-        caller,
-        header(data, offset_bytes=position),
-        *(data[i : i + MIB] for i in range(position, len(data), MIB)),
-    )
     assert (await receive(caller, ref.uri))[1] == data
     assert (await committed(caller)).artifact == ref
 
@@ -140,15 +154,6 @@ async def _known(caller: Caller) -> int:
         return (await committed(caller)).committed_bytes
     except grpc.RpcError:
         return 0
-
-
-async def _settled(caller: Caller) -> int:
-    """What is committed once nothing more is added."""
-    before, now = -1, await _known(caller)
-    while before != now:
-        await asyncio.sleep(0.3)
-        before, now = now, await _known(caller)
-    return now
 
 
 async def test_the_same_bytes_are_one_artifact(caller: Caller) -> None:
@@ -182,12 +187,15 @@ async def overtaken(caller: Caller, data: bytes, half: int) -> None:
         yield a.UploadRequest(chunk=data)
 
     call = caller.files.Upload(slow(), timeout=TIMEOUT_S)
-    for _ in range(500):  # until the first call has begun
+
+    async def has_begun() -> bool:
         try:
             await committed(caller)
-            break
         except grpc.RpcError:
-            await asyncio.sleep(0.01)
+            return False
+        return True
+
+    await assert_eventually(has_begun)
     error = await refusal(send(caller, header(data), data[:half]))
     assert error.reason == "UPLOAD_INCOMPLETE"
     overtakes.set()
@@ -241,12 +249,16 @@ async def test_pages_are_walked_with_their_tokens(caller: Caller, song: bytes) -
     assert seen == made[::-1]
 
 
-async def test_the_storyboard_is_there_once_it_is_written(caller: Caller, song: bytes) -> None:
+async def test_the_storyboard_is_there_once_it_is_written(
+    caller: Caller, bench: Bench, song: bytes
+) -> None:
     """Before that it is NOT_FOUND with a reason of its own."""
+    bench.services.analyzer.may_finish.clear()
     made = await caller.create(r.RenderSpec(song=await caller.upload(song)))
     request = p.GetStoryboardRequest(name=f"{made.name}/storyboard")
     error = await refusal(caller.renders.GetStoryboard(request, timeout=TIMEOUT_S))
     assert error.reason == "NOT_WRITTEN_YET"
+    bench.services.analyzer.may_finish.set()
     await caller.ended(made.name)
     storyboard = await caller.renders.GetStoryboard(request, timeout=TIMEOUT_S)
     assert sum(scene.frames for scene in storyboard.scenes) == storyboard.frames == 48
@@ -465,7 +477,7 @@ def test_every_row_of_the_table_of_errors_is_provoked() -> None:
 
 async def test_errors_are_those_of_the_table(bench: Bench, song: bytes) -> None:
     """Each condition gives its code and reason, and details that help."""
-    bench.services.analyzer.takes_s = 60.0
+    bench.services.analyzer.may_finish.clear()
     codes = {(row.rpc, row.reason): row.code for service in TABLE.values() for row in service}
     wrong = []
     async with bench.gateway() as caller:

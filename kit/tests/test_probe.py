@@ -24,6 +24,7 @@ async def ask(*words: str, **environment: str) -> tuple[int, str]:
         sys.executable,
         "-m",
         "soundsight_kit.probe",
+        *("--timeout", "60"),  # on a machine that has much else to do
         *words,
         env={"PATH": os.environ["PATH"], **environment},
         stdout=asyncio.subprocess.PIPE,

@@ -29,6 +29,8 @@ from soundsight_kit.settings import KitSettings
 from soundsight_kit.testing import assert_eventually, certify, running_server, socket_folder
 
 VIDEOGEN = "soundsight.videogen.v1.VideoGenService"
+SOON_S = 60.0
+"""For what comes within moments, or never."""
 
 
 class Scripted(videogen_pb2_grpc.VideoGenServiceServicer):
@@ -85,15 +87,17 @@ async def test_a_server_tells_what_it_is() -> None:
         running_server(binding(Scripted()), info=info) as target,
         open_channel(target) as channel,
     ):
-        answer = await ImplementationServiceStub(channel).GetInfo(GetInfoRequest(), timeout=5)
+        answer = await ImplementationServiceStub(channel).GetInfo(GetInfoRequest(), timeout=SOON_S)
         assert answer == info
         health = health_pb2_grpc.HealthStub(channel)
         for name in ("", VIDEOGEN):
-            checked = await health.Check(health_pb2.HealthCheckRequest(service=name), timeout=5)
+            checked = await health.Check(
+                health_pb2.HealthCheckRequest(service=name), timeout=SOON_S
+            )
             assert checked.status == health_pb2.HealthCheckResponse.SERVING
         asked = reflection_pb2.ServerReflectionRequest(list_services="*")
         stub = reflection_pb2_grpc.ServerReflectionStub(channel)
-        async for told in stub.ServerReflectionInfo(iter([asked]), timeout=5):
+        async for told in stub.ServerReflectionInfo(iter([asked]), timeout=SOON_S):
             names = {service.name for service in told.list_services_response.service}
         assert {VIDEOGEN, "soundsight.common.v1.ImplementationService"} <= names
 
@@ -104,12 +108,12 @@ async def test_bytes_that_are_no_message_are_the_callers_fault(data: bytes) -> N
     async with running_server(binding(Scripted())) as target, open_channel(target) as opened:
         channel: Any = opened  # typed by what it sends, which here is nothing typed
         with pytest.raises(grpc.RpcError) as cancelling:
-            await channel.unary_unary(f"/{VIDEOGEN}/CancelClip")(data, timeout=5)
+            await channel.unary_unary(f"/{VIDEOGEN}/CancelClip")(data, timeout=SOON_S)
         with pytest.raises(grpc.RpcError) as filming:
-            await channel.unary_stream(f"/{VIDEOGEN}/GenerateClip")(data, timeout=5).read()
+            await channel.unary_stream(f"/{VIDEOGEN}/GenerateClip")(data, timeout=SOON_S).read()
         reflection = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
         with pytest.raises(grpc.RpcError) as streaming:
-            await channel.stream_stream(reflection)(iter([data]), timeout=5).read()
+            await channel.stream_stream(reflection)(iter([data]), timeout=SOON_S).read()
     for caught in (cancelling, filming, streaming):
         error = errors.error_from_rpc(caught.value)
         assert (error.code, error.reason) == (
@@ -147,7 +151,7 @@ async def test_what_is_raised_reaches_the_caller_as_a_status(
     ):
         stub = videogen_pb2_grpc.VideoGenServiceStub(channel)
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await stub.GetLoad(videogen_pb2.GetLoadRequest(), timeout=5)
+            await stub.GetLoad(videogen_pb2.GetLoadRequest(), timeout=SOON_S)
     error = errors.error_from_rpc(caught.value)
     assert (error.code, error.reason) == (code, reason)
     assert "secret" not in error.message
@@ -163,7 +167,7 @@ async def test_ids_travel_with_calls() -> None:
     async with running_server(binding(servicer)) as target, open_channel(target) as channel:
         with bind_ids(render="r1", scene="s001"):
             await videogen_pb2_grpc.VideoGenServiceStub(channel).GetLoad(
-                videogen_pb2.GetLoadRequest(), timeout=5
+                videogen_pb2.GetLoadRequest(), timeout=SOON_S
             )
     assert servicer.seen_ids == {"render": "r1", "scene": "s001"}
 
@@ -174,11 +178,11 @@ async def test_a_broken_call_leaves_no_work_behind() -> None:
     async with running_server(binding(servicer)) as target, open_channel(target) as channel:
         stub = videogen_pb2_grpc.VideoGenServiceStub(channel)
         call = stub.GenerateClip(
-            videogen_pb2.GenerateClipRequest(output_key="k", shot_frames=60), timeout=30
+            videogen_pb2.GenerateClipRequest(output_key="k", shot_frames=3600), timeout=SOON_S
         )
         assert (await next_event(call)).progress.stage == "film"
         call.cancel()
-        await asyncio.wait_for(servicer.stopped.wait(), 5)
+        await asyncio.wait_for(servicer.stopped.wait(), SOON_S)
         await assert_eventually(lambda: servicer.jobs.load().busy == 0)
 
 
@@ -189,11 +193,11 @@ async def test_a_second_caller_attaches_within_the_grace() -> None:
         stub = videogen_pb2_grpc.VideoGenServiceStub(channel)
         request = videogen_pb2.GenerateClipRequest(output_key="k", shot_frames=1)
         request.detach_grace.seconds = 20
-        first = stub.GenerateClip(request, timeout=30)
+        first = stub.GenerateClip(request, timeout=SOON_S)
         await first.read()
         first.cancel()
         kinds = [
-            event.WhichOneof("event") async for event in stub.GenerateClip(request, timeout=30)
+            event.WhichOneof("event") async for event in stub.GenerateClip(request, timeout=SOON_S)
         ]
     assert kinds == ["progress", "clip"]
 
@@ -203,18 +207,20 @@ async def test_cancel_is_told_to_everyone_attached() -> None:
     servicer = Scripted()
     async with running_server(binding(servicer)) as target, open_channel(target) as channel:
         stub = videogen_pb2_grpc.VideoGenServiceStub(channel)
-        request = videogen_pb2.GenerateClipRequest(output_key="k", shot_frames=60)
-        calls = [stub.GenerateClip(request, timeout=30) for _ in range(2)]
+        request = videogen_pb2.GenerateClipRequest(output_key="k", shot_frames=3600)
+        calls = [stub.GenerateClip(request, timeout=SOON_S) for _ in range(2)]
         for call in calls:
             await call.read()
-        told = await stub.CancelClip(videogen_pb2.CancelClipRequest(output_key="k"), timeout=5)
+        told = await stub.CancelClip(videogen_pb2.CancelClipRequest(output_key="k"), timeout=SOON_S)
         assert told.cancelled
         for call in calls:
             with pytest.raises(grpc.aio.AioRpcError) as caught:
                 while await call.read() is not grpc.aio.EOF:
                     pass
             assert caught.value.code() == grpc.StatusCode.CANCELLED
-        again = await stub.CancelClip(videogen_pb2.CancelClipRequest(output_key="k"), timeout=5)
+        again = await stub.CancelClip(
+            videogen_pb2.CancelClipRequest(output_key="k"), timeout=SOON_S
+        )
         assert not again.cancelled
 
 
@@ -227,7 +233,7 @@ async def test_draining_finishes_running_work_first() -> None:
         async with open_channel(await server.start()) as channel:
             stub = videogen_pb2_grpc.VideoGenServiceStub(channel)
             call = stub.GenerateClip(
-                videogen_pb2.GenerateClipRequest(output_key="k", shot_frames=1), timeout=30
+                videogen_pb2.GenerateClipRequest(output_key="k", shot_frames=1), timeout=SOON_S
             )
             await call.read()
             stopping = asyncio.create_task(server.stop())
@@ -246,8 +252,10 @@ async def test_servers_behind_one_name_take_turns() -> None:
     ):
         stub = ImplementationServiceStub(channel)
         while set(answers) != {"1", "2"}:  # until it is connected to both
-            answers.append((await stub.GetInfo(GetInfoRequest(), timeout=5)).version)
-        answers = [(await stub.GetInfo(GetInfoRequest(), timeout=5)).version for _ in range(20)]
+            answers.append((await stub.GetInfo(GetInfoRequest(), timeout=SOON_S)).version)
+        answers = [
+            (await stub.GetInfo(GetInfoRequest(), timeout=SOON_S)).version for _ in range(20)
+        ]
     assert answers.count("1") == 10
 
 
@@ -294,7 +302,7 @@ async def test_tls_keeps_strangers_out(certificates: Path, mutual: bool) -> None
     async with running_server(kit=kit) as target:
         for tls, welcome in ((known, True), (ClientTls(authority), not mutual), (None, False)):
             async with open_channel(target, tls) as channel:
-                call = ImplementationServiceStub(channel).GetInfo(GetInfoRequest(), timeout=3)
+                call = ImplementationServiceStub(channel).GetInfo(GetInfoRequest(), timeout=SOON_S)
                 if welcome:
                     await call
                 else:
@@ -318,7 +326,7 @@ async def test_a_server_can_be_known_by_another_name(
         running_server(kit=kit) as target,
         open_channel(target, tls, server_name=name) as channel,
     ):
-        call = ImplementationServiceStub(channel).GetInfo(GetInfoRequest(), timeout=3)
+        call = ImplementationServiceStub(channel).GetInfo(GetInfoRequest(), timeout=SOON_S)
         if welcome:
             await call
         else:
@@ -360,7 +368,7 @@ def test_sigterm_ends_a_service_in_order() -> None:
         assert '"serving"' in line, line
         assert '"service": "child"' in line
         child.send_signal(signal.SIGTERM)
-        _, rest = child.communicate(timeout=20)
+        _, rest = child.communicate(timeout=SOON_S)
     assert child.returncode == 0, rest
     assert rest.index('"draining"') < rest.index('"stopped"')
 
@@ -378,7 +386,7 @@ def test_a_wrong_setting_stops_the_service_with_one_line(
 ) -> None:
     """A service that cannot start says why in one readable line."""
     child = _child(**settings)
-    _, told = child.communicate(timeout=20)
+    _, told = child.communicate(timeout=SOON_S)
     assert child.returncode in (1, 2)
     assert complaint in told
     assert "Traceback" not in told
@@ -394,7 +402,7 @@ def test_a_setting_that_is_empty_is_not_set(monkeypatch: pytest.MonkeyPatch) -> 
 def test_help_lists_the_settings() -> None:
     """`--help` names the service's purpose and every setting."""
     child = _child("--help")
-    printed, _ = child.communicate(timeout=20)
+    printed, _ = child.communicate(timeout=SOON_S)
     assert child.returncode == 0
     assert "A test." in printed
     assert "SOUNDSIGHT_ARTIFACTS_URL" in printed

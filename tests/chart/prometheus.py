@@ -17,8 +17,9 @@ from typing import Any
 
 import pytest
 import yaml
-from chart.ports import free_ports
 from chart.rendering import Manifest, only
+
+from soundsight_kit.testing import free_ports
 
 START_TIMEOUT_S = 60.0
 

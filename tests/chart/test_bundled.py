@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chart.ports import free_ports
 from chart.rendering import PLAIN, TRIAL, container, merged, of_kind, plain_environment, render
 
 from soundsight_kit.artifacts import ArtifactStore
+from soundsight_kit.testing import free_ports
 
 PORTS = tuple(
     name + kind for name in ("master", "volume", "filer", "s3") for kind in (".port", ".port.grpc")

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 from chart.exported import scraped_as
-from chart.ports import free_ports
 from chart.prometheus import Prometheus, program, running_prometheus, written
 from chart.rendering import CHART, NAMESPACE, render_profile
 from cluster import Cluster, running_cluster
@@ -25,7 +24,7 @@ from soundsight_gateway.testing import ScriptedVideogen, scripted_videogen
 from soundsight_gateway.testing.postgres import running_postgres
 from soundsight_kit.artifacts import ArtifactStore
 from soundsight_kit.errors import InvalidArgument
-from soundsight_kit.testing import assert_eventually, socket_folder
+from soundsight_kit.testing import assert_eventually, free_ports, socket_folder
 from soundsight_kit.testing_s3 import running_s3
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]

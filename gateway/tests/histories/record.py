@@ -121,7 +121,7 @@ async def test_interrupted(bench: Bench, song: bytes) -> None:
     bench.services.writer.scene_frames = 6
     async with bench.child() as child:
         created = await begin(child.caller, song)
-        await assert_eventually(lambda: sum(log.filmed.values()) >= 3, within_s=30)
+        await assert_eventually(lambda: sum(log.filmed.values()) >= 3)
         under_way = await child.caller.get(created.name)
         await child.kill()
     assert under_way.state == states.FILMING

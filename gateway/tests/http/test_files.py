@@ -74,7 +74,7 @@ async def test_an_upload_goes_on_where_it_broke_off(web: Any) -> None:
     async def broken() -> AsyncIterator[bytes]:
         yield DATA[: 9 * MIB]
         begun.set()
-        await asyncio.sleep(60)
+        await asyncio.sleep(3600)
 
     headers = {"Content-Length": str(len(DATA))}
     sending = asyncio.create_task(web.ask("PUT", UPLOAD, data=broken(), headers=headers))
@@ -243,12 +243,12 @@ async def test_a_foreign_file_does_not_exist(web: Any) -> None:
 
 async def test_outputs_are_there_once_they_are_made(web: Any, bench: Any, song: bytes) -> None:
     """Each by its name; before, it is 404 with a reason of its own."""
-    bench.services.analyzer.takes_s = 60.0
+    bench.services.analyzer.may_finish.clear()
     waiting = (await web.create(await web.upload(song)))["name"]
     early = await web.ask("GET", f"/v1/{waiting}/outputs/video")
     assert (early.status, early.json["reason"]) == (404, "NOT_MADE_YET")
     assert (await web.ask("GET", f"/v1/{waiting}/outputs/other")).status == 404
-    bench.services.analyzer.takes_s = 0.0
+    bench.services.analyzer.may_finish.set()
     name = (await web.create(await web.upload(song), seed="1"))["name"]
     await web.ask("GET", f"/v1/{name}:watch")
     outputs = (await web.ask("GET", f"/v1/{name}")).json["outputs"]
@@ -331,15 +331,15 @@ async def test_an_upload_that_pauses_is_not_waited_for(
     web: Any, monkeypatch: pytest.MonkeyPatch, announced: int
 ) -> None:
     """It is told how far it came, and holds nothing."""
-    monkeypatch.setattr(files, "PAUSE_S", 0.3)
+    monkeypatch.setattr(files, "PAUSE_S", 2.0)
 
     async def stalling() -> AsyncIterator[bytes]:
         yield SMALL[:MIB]
-        await asyncio.sleep(60)
+        await asyncio.sleep(3600)
 
     last = f"bytes 0-{len(SMALL) - 1}/{announced}"
     headers = {"Content-Length": str(len(SMALL)), "Content-Range": last}
-    answer = await asyncio.wait_for(web.ask("PUT", UPLOAD, data=stalling(), headers=headers), 30)
+    answer = await web.ask("PUT", UPLOAD, data=stalling(), headers=headers)
     assert (answer.status, answer.json["reason"]) == (400, "UPLOAD_INCOMPLETE")
     assert answer.json["metadata"] == {"committed_bytes": str(await committed(web))}
 
@@ -367,7 +367,7 @@ async def test_who_takes_nothing_is_not_waited_for(
                 return True
             return False
 
-        await assert_eventually(is_closed, within_s=30)
+        await assert_eventually(is_closed)
 
 
 async def test_what_is_stored_may_be_sent_again_slowly(

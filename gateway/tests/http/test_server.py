@@ -23,7 +23,7 @@ from soundsight_gateway.settings import GatewaySettings
 from soundsight_kit import errors
 from soundsight_kit.server import CannotListen, Server
 from soundsight_kit.settings import KitSettings
-from soundsight_kit.testing import certify
+from soundsight_kit.testing import certify, free_ports
 from soundsight_kit.tracing import server_span
 
 RENDERS = "/v1/projects/demo/renders"
@@ -268,14 +268,12 @@ async def test_a_gateway_that_is_told_to_end_finishes_what_it_answers(
     bench: Any, song: bytes
 ) -> None:
     """And its HTTP server ends with it, within its grace."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    (port,) = free_ports(1)
     async with (
         bench.child(SOUNDSIGHT_GATEWAY_HTTP_LISTEN=f"127.0.0.1:{port}") as child,
         aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session,
     ):
-        bench.services.analyzer.takes_s = 60.0
+        bench.services.analyzer.may_finish.clear()
         body = {"spec": {"song": {"uri": (await child.caller.upload(song)).uri}}}
         async with session.post(RENDERS, json=body) as response:
             name = (await response.json())["name"]

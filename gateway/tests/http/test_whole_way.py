@@ -14,7 +14,7 @@ async def test_a_song_becomes_a_video_over_http(web: Any, song: bytes) -> None:
     """Uploaded, rendered, watched to its end and downloaded: all by HTTP."""
     render = await web.create(await web.upload(song), title="First light")
     name = render["name"]
-    watched = await web.ask("GET", f"/v1/{name}:watch", timeout=aiohttp.ClientTimeout(60))
+    watched = await web.ask("GET", f"/v1/{name}:watch", timeout=aiohttp.ClientTimeout(300))
     events = [json.loads(line) for line in watched.body.splitlines()]
     changes = [event["stateChange"] for event in events if "stateChange" in event]
     assert [int(change["sequence"]) for change in changes] == list(range(1, len(changes) + 1))

@@ -155,7 +155,7 @@ async def wait_for_clips(scaler: Keda, clips: int) -> None:
     async def there() -> bool:
         return await scaler.clips() == clips
 
-    await assert_eventually(there, within_s=30, message=f"the metric never was {clips}")
+    await assert_eventually(there, message=f"the metric never was {clips}")
 
 
 async def test_a_scaled_down_pool_is_called_up_by_its_queue(
@@ -206,7 +206,7 @@ async def test_pausing_between_attempts_is_no_rest(
             scenes = (await caller.get(name)).scenes
             return all(len(scene.failures) >= 3 for scene in scenes)
 
-        await assert_eventually(tried_often, within_s=60)
+        await assert_eventually(tried_often)
         await caller.cancel(name)
         await wait_for_clips(scaler, 0)
 

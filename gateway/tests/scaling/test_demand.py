@@ -127,7 +127,9 @@ def write(
 
 
 @settings(
-    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=50,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(st.lists(RENDERS, max_size=5))
 @example([Render("default", states.FILMING, paused, (BEGUN,)) for paused in (True, False, False)])

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import random
+import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 from soundsight.common.v1.implementation_pb2 import GetInfoResponse
@@ -37,6 +39,23 @@ def certify(folder: Path, *who: str) -> None:
         openssl("x509", "-req", "-in", f"{one}.csr", "-out", f"{one}.pem", *signed)
 
 
+def free_ports(count: int) -> list[int]:
+    """Ports that are free now; held until all are known, so that none comes twice.
+
+    They lie below those that the kernel gives to whoever asks for any port: until the server takes
+    them nobody else does.
+    """
+    first, _ = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()
+    ports: list[int] = []
+    with ExitStack() as held:
+        while len(ports) < count:
+            port = random.randrange(10_000, int(first))
+            with suppress(OSError):
+                held.enter_context(socket.socket()).bind(("127.0.0.1", port))
+                ports.append(port)
+    return ports
+
+
 @asynccontextmanager
 async def running_server(
     *services: ServiceBinding,
@@ -56,9 +75,12 @@ async def running_server(
 
 
 async def assert_eventually(
-    holds: Callable[[], bool | Awaitable[bool]], *, within_s: float = 10.0, message: str = ""
+    holds: Callable[[], bool | Awaitable[bool]], *, within_s: float = 60.0, message: str = ""
 ) -> None:
-    """Asserts that a condition comes true, looking every few milliseconds."""
+    """Asserts that a condition comes true, looking every few milliseconds.
+
+    `within_s` is for what never will: ample for a machine that has much else to do.
+    """
     deadline = time.monotonic() + within_s
     while True:
         result = holds()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -15,8 +13,10 @@ from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
 
+from soundsight_kit.testing import free_ports
+
 BUCKET = "soundsight-tests"
-START_TIMEOUT_S = 90.0
+START_TIMEOUT_S = 150.0
 
 _PORTS = (
     "master.port",
@@ -92,7 +92,7 @@ class S3Server:
 @contextmanager
 def running_s3(folder: Path) -> Iterator[S3Server]:
     """Runs a server on loopback ports within the block, with its data in `folder`."""
-    ports = dict(zip(_PORTS, _free_ports(len(_PORTS)), strict=True))
+    ports = dict(zip(_PORTS, free_ports(len(_PORTS)), strict=True))
     (folder / "data").mkdir()
     server = S3Server(folder, ports)
     try:
@@ -112,7 +112,7 @@ def _make_bucket(endpoint: str, server: subprocess.Popen[bytes], log_path: Path)
     request = urllib.request.Request(f"{endpoint}/{BUCKET}", method="PUT")  # noqa: S310 - loopback
     while server.poll() is None and time.monotonic() < deadline:
         try:
-            urllib.request.urlopen(request, timeout=5).close()  # noqa: S310 - loopback
+            urllib.request.urlopen(request, timeout=30).close()  # noqa: S310 - loopback
         except urllib.error.HTTPError as error:
             if error.code == HTTPStatus.CONFLICT:
                 return  # from before a restart
@@ -123,12 +123,3 @@ def _make_bucket(endpoint: str, server: subprocess.Popen[bytes], log_path: Path)
             return
     tail = "\n".join(log_path.read_text(errors="replace").splitlines()[-15:])
     raise RuntimeError(f"the S3 server did not come up:\n{tail}")
-
-
-def _free_ports(count: int) -> list[int]:
-    """Ports that are free now; held until all are known, so that none comes twice."""
-    with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]

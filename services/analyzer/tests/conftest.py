@@ -84,6 +84,6 @@ def noise() -> Samples:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Serving]:
     """A real analyzer behind a real server, shared by a module's tests."""
-    settings = AnalyzerSettings(max_duration_s=120.0, song_timeout_s=120.0)
+    settings = AnalyzerSettings(max_duration_s=120.0, song_timeout_s=600.0)
     async with serving_analyzer(tmp_path_factory.mktemp("analyzer"), settings) as serving:
         yield serving

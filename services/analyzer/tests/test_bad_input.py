@@ -90,7 +90,7 @@ def zip_bomb_like(folder: Path) -> bytes:
 
 async def refusal(serving: Serving, path: Path) -> SoundsightError:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await serving.analyse(await serving.stored(path), timeout_s=60)
+        await serving.analyse(await serving.stored(path))
     return error_from_rpc(caught.value)
 
 
@@ -194,7 +194,7 @@ async def test_strange_sound_is_heard_or_refused(
     # Odd numbers go through everything; of damaged files it is the decoding that matters.
     features = [] if make in ODD_NUMBERS else [FEATURE_DYNAMICS]
     try:
-        analysis, _ = await serving.analyse(stored, *features, timeout_s=90)
+        analysis, _ = await serving.analyse(stored, *features)
     except grpc.aio.AioRpcError as error:
         refused = error_from_rpc(error)
         assert refused.code is grpc.StatusCode.INVALID_ARGUMENT

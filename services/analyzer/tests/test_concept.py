@@ -245,7 +245,7 @@ async def test_a_refusal_is_not_repeated(
 
 async def test_cancelling_hangs_up(model: ScriptedModel, sound: SpeechCopy) -> None:
     """When the work is cancelled, requests under way end at once."""
-    model.script = lambda _: Reply(after_s=60.0)
+    model.script = lambda _: Reply(after_s=3600.0)
     task = asyncio.create_task(write(model, sound))
     await assert_eventually(lambda: model.at_work == 3)
     task.cancel()
@@ -256,7 +256,7 @@ async def test_cancelling_hangs_up(model: ScriptedModel, sound: SpeechCopy) -> N
 
 async def test_one_failure_ends_the_rest(model: ScriptedModel, sound: SpeechCopy) -> None:
     """The first failure is the call's, and the other windows' requests are given up."""
-    model.script = lambda _: Reply(401) if len(model.requests) == 3 else Reply(after_s=60.0)
+    model.script = lambda _: Reply(401) if len(model.requests) == 3 else Reply(after_s=3600.0)
     error = await failure(model, sound)
     assert error.reason == "CONCEPT_ENDPOINT_REFUSED"
     await assert_eventually(lambda: model.at_work == 0)
@@ -265,7 +265,7 @@ async def test_one_failure_ends_the_rest(model: ScriptedModel, sound: SpeechCopy
 
 async def test_a_slow_model_is_given_up(model: ScriptedModel, song: Path, tmp_path: Path) -> None:
     """A song's concept takes no longer than allowed, and no request is left behind."""
-    model.script = lambda _: Reply(after_s=60.0)
+    model.script = lambda _: Reply(after_s=3600.0)
     settings = AnalyzerSettings(
         concept_url=model.url, concept_model=MODEL, concept_timeout_s=1.0, concept_parallel=2
     )
@@ -335,9 +335,9 @@ async def test_both_pipelines_in_one_call(
         assert progress[-1].stage == "concept"
         assert progress[-1].done == progress[-1].total
 
-        model.script = lambda _: Reply(after_s=60.0)
+        model.script = lambda _: Reply(after_s=3600.0)
         call: Any = serving.stub.Analyze(
-            AnalyzeRequest(project="p", song=stored, features=[FEATURE_CONCEPT]), timeout=60
+            AnalyzeRequest(project="p", song=stored, features=[FEATURE_CONCEPT]), timeout=600
         )
         async for event in call:
             if event.progress.stage == "concept":

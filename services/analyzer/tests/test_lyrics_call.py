@@ -122,7 +122,7 @@ async def test_what_needs_a_model_is_refused_without_one(serving: Serving, song:
         await serving.analyse(await serving.stored(song), FEATURE_CONCEPT)
     assert error_from_rpc(caught.value).reason == "FEATURE_NOT_OFFERED"
     async with open_channel(serving.target) as channel:
-        info = await ImplementationServiceStub(channel).GetInfo(GetInfoRequest(), timeout=10)
+        info = await ImplementationServiceStub(channel).GetInfo(GetInfoRequest(), timeout=60)
     assert {"feature:lyrics", "lyrics"} <= set(info.capabilities)
     assert not {"feature:concept", "transcription", "lyrics-by-voice"} & set(info.capabilities)
 

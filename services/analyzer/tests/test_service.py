@@ -297,7 +297,7 @@ async def test_two_callers_share_the_work(running: Serving, example_file: Path) 
 async def test_a_call_that_ends_early_leaves_room(running: Serving, example_file: Path) -> None:
     """When a caller goes away in mid-song, the next song is listened to."""
     song = await running.stored(example_file)
-    call: Any = running.stub.Analyze(AnalyzeRequest(project="p", song=song), timeout=120)
+    call: Any = running.stub.Analyze(AnalyzeRequest(project="p", song=song), timeout=600)
     async for event in call:
         if event.progress.stage == "rhythm":
             break
@@ -309,7 +309,7 @@ async def test_a_call_that_ends_early_leaves_room(running: Serving, example_file
 async def test_get_info_names_models_and_licences(running: Serving) -> None:
     """GetInfo says what can be heard, with what, and under which licences."""
     async with open_channel(running.target) as channel:
-        info = await ImplementationServiceStub(channel).GetInfo(GetInfoRequest(), timeout=10)
+        info = await ImplementationServiceStub(channel).GetInfo(GetInfoRequest(), timeout=60)
     models = {model.id: model for model in info.models}
     assert models["essentia"].licence.startswith("AGPL-3.0")
     assert models["musicnn-msd"].licence == models["musicnn-mtt"].licence == "ISC"

@@ -57,7 +57,7 @@ def song(tmp_path_factory: pytest.TempPathFactory) -> SongFile:
 
 
 @asynccontextmanager
-async def hired(timeout_s: float = 60.0) -> AsyncIterator[Workers]:
+async def hired(timeout_s: float = 300.0) -> AsyncIterator[Workers]:
     """Workers that leave nothing behind."""
     workers = Workers(memory_bytes=8 << 30, timeout_s=timeout_s)
     try:
@@ -146,7 +146,7 @@ async def test_a_process_without_a_server_ends() -> None:
     )
     assert process.stdin is not None
     process.stdin.close()
-    assert await asyncio.wait_for(process.wait(), 30.0) == 0
+    assert await asyncio.wait_for(process.wait(), 120.0) == 0
 
 
 async def test_a_song_that_takes_too_long_is_given_up(song: SongFile) -> None:

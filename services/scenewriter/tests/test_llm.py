@@ -104,7 +104,7 @@ async def test_what_the_model_says_is_shown(model: WritingModel, request_of: Any
         if not count_of(body):
             return None
         said.append(json.dumps(good(body)))
-        return says(said[-1], stall_s=0.2)
+        return says(said[-1], stall_s=0.5)
 
     model.script = script
     progress, _ = await write(model, request_of())
@@ -269,12 +269,14 @@ async def test_passing_trouble_is_survived(
 
 
 @pytest.mark.parametrize(
-    "hang", [Reply(after_s=60.0), says('{"logline": "It"}', stall_s=60.0)], ids=["mute", "stalls"]
+    "hang",
+    [Reply(after_s=3600.0), says('{"logline": "It"}', stall_s=3600.0)],
+    ids=["mute", "stalls"],
 )
 async def test_a_hang_is_given_up(model: WritingModel, request_of: Any, hang: Reply) -> None:
     """An answer that does not come, or stops coming, is given up and asked for again."""
     model.script = lambda _: hang if len(model.requests) == 1 else None
-    _, storyboard = await write(model, request_of(), llm_request_timeout_s=0.5)
+    _, storyboard = await write(model, request_of(), llm_request_timeout_s=3.0)
     assert not by_rules(storyboard)
     await assert_eventually(lambda: model.abandoned == 1)
 
@@ -319,15 +321,15 @@ async def test_budgets_end_the_asking(model: WritingModel, request_of: Any) -> N
     _, few = await write(model, request, llm_most_tokens=330)
     assert any("330 tokens" in note for note in by_rules(few))
     assert few.authorship.writer == "llm"
-    model.script = lambda body: Reply(after_s=60.0) if count_of(body) else None
-    _, late = await write(model, request, llm_timeout_s=2.0)
+    model.script = lambda body: Reply(after_s=3600.0) if count_of(body) else None
+    _, late = await write(model, request, llm_timeout_s=5.0)
     assert any("the time" in note for note in by_rules(late))
     await assert_eventually(lambda: model.at_work == 0)
 
 
 async def test_a_caller_who_leaves_stops_the_question(model: WritingModel, request_of: Any) -> None:
     """Cancelling the call hangs up on the model at once."""
-    model.script = lambda _: Reply(after_s=60.0)
+    model.script = lambda _: Reply(after_s=3600.0)
     async with writer_of(model) as writer:
         call: Any = writer.WriteStoryboard(request_of(), timeout=CALL_S)
         reading = asyncio.ensure_future(_drained(call))
@@ -341,7 +343,7 @@ async def test_a_caller_who_leaves_stops_the_question(model: WritingModel, reque
 
 async def test_a_full_house_is_told(model: WritingModel, request_of: Any) -> None:
     """With all slots taken and no queue the next caller is sent elsewhere at once."""
-    model.script = lambda _: Reply(after_s=60.0)
+    model.script = lambda _: Reply(after_s=3600.0)
     async with writer_of(model, slots=1, queue_limit=0) as writer:
         first: Any = writer.WriteStoryboard(request_of(), timeout=CALL_S)
         reading = asyncio.ensure_future(_drained(first))

@@ -31,7 +31,7 @@ from soundsight_scenewriter.settings import SceneWriterSettings
 if TYPE_CHECKING:  # the generator names it in its stubs alone
     from soundsight.scenewriter.v1.scenewriter_pb2_grpc import SceneWriterServiceAsyncStub
 
-CALL_S = 30.0
+CALL_S = 120.0
 KEPT = (
     "id", "index", "start_frame", "frames", "section_index", "place_id", "cues",
     "handle_in_frames", "handle_out_frames", "transition_in", "cut_reason",

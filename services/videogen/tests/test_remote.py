@@ -27,7 +27,7 @@ from soundsight_videogen.settings import VideoGenSettings
 
 @asynccontextmanager
 async def remote(
-    folder: Path, script: Script, timeout_s: float = 60.0, fps: int = 24, step: int = 1
+    folder: Path, script: Script, timeout_s: float = 300.0, fps: int = 24, step: int = 1
 ) -> AsyncIterator[Serving]:
     """Serves clips of a scripted API."""
     with videos_api(script) as url:
@@ -161,7 +161,7 @@ async def test_a_body_that_breaks_off_is_fetched_again(tmp_path: Path) -> None:
 async def test_a_job_that_never_ends_is_given_up(tmp_path: Path) -> None:
     """After the deadline the caller hears so and the remote job is deleted."""
     script = Script(polls=-1)
-    async with remote(tmp_path, script, timeout_s=0.5) as here:
+    async with remote(tmp_path, script, timeout_s=2.0) as here:
         error = await here.refused(request("endless"))
         await here.audit()
     assert (error.code, error.reason) == (grpc.StatusCode.DEADLINE_EXCEEDED, "REMOTE_TIMEOUT")

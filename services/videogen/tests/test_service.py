@@ -256,9 +256,9 @@ async def test_cancelling_leaves_nothing_behind(tmp_path: Path) -> None:
         async def idle() -> bool:
             return (await here.load()).busy == 0
 
-        await assert_eventually(idle, within_s=2.0)
+        await assert_eventually(idle)
         assert list(here.scratch.iterdir()) == []
-        assert len(here.members()) == 1
+        await assert_eventually(lambda: len(here.members()) == 1)
         assert await here.store.head(f"{request.output_key}/clip.json") is None
         again = await here.stub.CancelClip(CancelClipRequest(output_key=request.output_key))
         assert not again.cancelled
@@ -310,7 +310,7 @@ async def test_a_broken_call_ends_its_work_after_the_grace(tmp_path: Path) -> No
         async def stored() -> bool:
             return await here.store.head(f"{request.output_key}/clip.json") is not None
 
-        await assert_eventually(stored, within_s=30.0)
+        await assert_eventually(stored)
 
 
 async def test_another_fingerprint_is_refused(tmp_path: Path) -> None:
@@ -368,13 +368,13 @@ async def test_the_process_serves_and_ends_when_told(tmp_path: Path) -> None:
         try:
             async with open_channel(target) as channel:
                 stub = VideoGenServiceStub(channel)
-                load = await stub.GetLoad(GetLoadRequest(), wait_for_ready=True, timeout=60)
+                load = await stub.GetLoad(GetLoadRequest(), wait_for_ready=True, timeout=120)
                 assert load.slots == 1
                 async for event in stub.GenerateClip(clip_request("k", shot_frames=2)):
                     last = event
                 assert last.clip.video.size_bytes > 0
             process.terminate()
-            assert await asyncio.wait_for(process.wait(), 30) == 0
+            assert await asyncio.wait_for(process.wait(), 120) == 0
         finally:
             if process.returncode is None:
                 process.kill()

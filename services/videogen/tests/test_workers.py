@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import grpc
 import pytest
-from scripted_serving import Script, pids, request, scripted
+from scripted_serving import CALM, Script, pids, request, scripted
 
 from soundsight.videogen.v1 import videogen_pb2
 from soundsight_kit.errors import InvalidArgument
 from soundsight_kit.testing import assert_eventually
-from soundsight_videogen.supervising.process import Patience
 
 PHASES = ("load", "encode", "denoise", "decode", "write")
 
@@ -56,7 +56,7 @@ async def test_a_worker_that_hangs_is_told_from_one_that_dies(
     tmp_path: Path, script: Script
 ) -> None:
     """One that makes no step is killed and replaced; twice in a row is WORKER_HUNG, with phase."""
-    hasty = Patience(start_s=60.0, stop_s=10.0, silence_s=60.0, phase_s={"denoise": 1.0})
+    hasty = replace(CALM, phase_s={"denoise": 3.0})
     async with scripted(tmp_path, script, patience=hasty) as here:
         script.plan("hang", "denoise")
         clip = await here.clip(request("hung-once"))
@@ -139,7 +139,7 @@ async def test_cancelling_takes_effect_within_a_step(tmp_path: Path, script: Scr
 
 async def test_a_step_without_end_does_not_keep_a_slot(tmp_path: Path, script: Script) -> None:
     """A worker that does not stop in its time is killed; its slot is free again."""
-    async with scripted(tmp_path, script, patience=Patience(60.0, 0.5, 60.0)) as here:
+    async with scripted(tmp_path, script, patience=replace(CALM, stop_s=0.5)) as here:
         (worker,) = pids(here)
         script.plan("hang", "denoise")
         asked = request("stuck")

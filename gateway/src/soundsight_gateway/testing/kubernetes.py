@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import ssl
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -38,6 +39,8 @@ class ScriptedCluster:
         """How often each of list, watch and patch was asked for."""
         self.refused: Counter[int] = Counter()
         """Refusals, by HTTP status."""
+        self.sent: Counter[str] = Counter()
+        """Events that watchers were sent, by kind."""
         self.annotations: dict[str, dict[str, str]] = {}
         """Annotations by pod; pods that are not here do not exist."""
         self.patches: list[tuple[str, dict[str, str]]] = []
@@ -189,7 +192,7 @@ class ScriptedCluster:
             while True:
                 if seen < self._oldest:
                     gone = {"kind": "Status", "code": 410, "message": "too old resource version"}
-                    await _send(response, "ERROR", gone)
+                    await self._send(response, "ERROR", gone)
                     return response
                 for version, kind, subject in [e for e in self._history if e[0] > seen]:
                     seen = version
@@ -198,7 +201,7 @@ class ScriptedCluster:
                         and subject["metadata"]["labels"][_SERVICE] == service
                     )
                     if wanted or kind == "BOOKMARK":
-                        await _send(response, kind, subject)
+                        await self._send(response, kind, subject)
                 async with self._news:
                     left_s = until - asyncio.get_running_loop().time()
                     if left_s <= 0 or self._ends != ends:
@@ -213,6 +216,10 @@ class ScriptedCluster:
         finally:
             self._watchers.remove(request)
 
+    async def _send(self, response: web.StreamResponse, kind: str, subject: dict[str, Any]) -> None:
+        await response.write(json.dumps({"type": kind, "object": subject}).encode() + b"\n")
+        self.sent[kind] += 1
+
     async def _happened(self, kind: str, subject: dict[str, Any]) -> None:
         async with self._news:
             self._version += 1
@@ -222,10 +229,6 @@ class ScriptedCluster:
 
 
 _SERVICE = "kubernetes.io/service-name"
-
-
-async def _send(response: web.StreamResponse, kind: str, subject: dict[str, Any]) -> None:
-    await response.write(json.dumps({"type": kind, "object": subject}).encode() + b"\n")
 
 
 async def break_off(request: web.Request) -> web.StreamResponse:
@@ -278,6 +281,12 @@ async def scripted_cluster(
     finally:
         await cluster.end_watches()
         await runner.cleanup()
+
+
+def most_tries(elapsed_s: float, pause_first_s: float) -> int:
+    """How often a client may have tried in a time that doubles its pauses, each of them shortened
+    by up to a half."""
+    return 2 + int(math.log2(1 + 2 * elapsed_s / pause_first_s))
 
 
 def kubeconfig(server: str, token: str = "", namespace: str = "") -> str:

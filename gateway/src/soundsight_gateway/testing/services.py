@@ -13,7 +13,7 @@ from soundsight.analyzer.v1 import analysis_pb2, analyzer_pb2, analyzer_pb2_grpc
 from soundsight.common.v1 import common_pb2, implementation_pb2
 from soundsight.composer.v1 import composer_pb2, composer_pb2_grpc
 from soundsight.scenewriter.v1 import scenewriter_pb2, scenewriter_pb2_grpc, storyboard_pb2
-from soundsight_gateway.testing.script import Script, never
+from soundsight_gateway.testing.script import Script, freely, never
 from soundsight_kit.artifacts import ArtifactStore
 from soundsight_kit.errors import Unimplemented
 from soundsight_kit.jobs import Emit, JobTable
@@ -25,6 +25,7 @@ class ScriptedAnalyzer(analyzer_pb2_grpc.AnalyzerServiceServicer):
     def __init__(self) -> None:
         self.script: Script = never
         self.takes_s = 0.0
+        self.may_finish = freely()
         self.calls = 0
         self.running = 0
         self.requests: list[analyzer_pb2.AnalyzeRequest] = []
@@ -45,6 +46,7 @@ class ScriptedAnalyzer(analyzer_pb2_grpc.AnalyzerServiceServicer):
             moved = common_pb2.Progress(stage="rhythm", done=1, total=2)
             yield analyzer_pb2.AnalyzeResponse(progress=moved)
             await asyncio.sleep(self.takes_s)
+            await self.may_finish.wait()
             analysis = analysis_pb2.SongAnalysis(warnings=["heard by a script"])
             analysis.rhythm.tempo_bpm = 120
             yield analyzer_pb2.AnalyzeResponse(analysis=analysis)
@@ -98,6 +100,7 @@ class ScriptedComposer(composer_pb2_grpc.ComposerServiceServicer):
     def __init__(self, artifacts: ArtifactStore) -> None:
         self.script: Script = never
         self.takes_s = 0.0
+        self.may_finish = freely()
         self.requests: list[composer_pb2.ComposeRequest] = []
         self.composed: Counter[str] = Counter()
         self.cancelled: Counter[str] = Counter()
@@ -116,6 +119,7 @@ class ScriptedComposer(composer_pb2_grpc.ComposerServiceServicer):
             moved = common_pb2.Progress(stage="join", done=1, total=len(request.clips))
             emit(composer_pb2.ComposeResponse(progress=moved))
             await asyncio.sleep(self.takes_s)
+            await self.may_finish.wait()
             await self._compose(request, emit)
 
         grace_s = request.detach_grace.ToNanoseconds() / 1e9

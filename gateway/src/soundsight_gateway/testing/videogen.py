@@ -14,7 +14,7 @@ from google.protobuf import json_format
 
 from soundsight.common.v1 import common_pb2, implementation_pb2
 from soundsight.videogen.v1 import profile_pb2, videogen_pb2, videogen_pb2_grpc
-from soundsight_gateway.testing.script import Script, never
+from soundsight_gateway.testing.script import Script, freely, never
 from soundsight_kit.artifacts import ArtifactStore
 from soundsight_kit.errors import FailedPrecondition
 from soundsight_kit.jobs import Emit, JobTable
@@ -55,6 +55,7 @@ class ScriptedVideogen(videogen_pb2_grpc.VideoGenServiceServicer):
         self.log = log or VideogenLog()
         self.script: Script = never
         self.takes_s = 0.0
+        self.may_finish = freely()
         self.profile = profile_pb2.VideoGenProfile(
             kind=profile_pb2.BACKEND_KIND_BUILT_IN_RENDERER,
             frame_step=1,
@@ -156,6 +157,7 @@ class ScriptedVideogen(videogen_pb2_grpc.VideoGenServiceServicer):
                 shown = videogen_pb2.Preview(image=b"jpeg", media_type="image/jpeg", frame=done)
                 emit(videogen_pb2.GenerateClipResponse(preview=shown))
             await asyncio.sleep(self.takes_s / 2)
+        await self.may_finish.wait()
         clip = videogen_pb2.Clip(
             handle_in_frames=request.handle_in_frames,
             shot_frames=request.shot_frames,

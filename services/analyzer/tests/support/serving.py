@@ -46,7 +46,7 @@ class Serving:
         *features: int,
         project: str = "p",
         options: AnalyzeOptions | None = None,
-        timeout_s: float = 120.0,
+        timeout_s: float = 600.0,
     ) -> tuple[SongAnalysis, list[Progress]]:
         """The analysis, and the progress that was reported before it."""
         request = AnalyzeRequest(

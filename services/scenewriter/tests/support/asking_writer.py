@@ -27,7 +27,7 @@ from soundsight_scenewriter.settings import SceneWriterSettings
 if TYPE_CHECKING:  # the generator names it in its stubs alone
     from soundsight.scenewriter.v1.scenewriter_pb2_grpc import SceneWriterServiceAsyncStub
 
-CALL_S = 60.0
+CALL_S = 120.0
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from soundsight_videogen.diffusion.settings import StudioSettings
 from soundsight_videogen.supervising.process import Patience
 
 SUPPORT = Path(__file__).parent
-CALM = Patience(start_s=60.0, stop_s=10.0, silence_s=60.0)
+CALM = Patience(start_s=150.0, stop_s=60.0, silence_s=150.0)
 
 PROFILE = profile_pb2.VideoGenProfile(
     kind=profile_pb2.BACKEND_KIND_DIFFUSION,
