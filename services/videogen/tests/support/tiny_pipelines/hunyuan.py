@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from soundsight_videogen.diffusion.libraries import library
-from tiny_pipelines.texts import pairs, unigrams
+from tiny_pipelines.texts import pairs, siglip_config, unigrams
 
 _CHAT = "{% for message in messages %}{{ message['content'] }} {% endfor %}"
 
@@ -77,17 +77,9 @@ def hunyuan15(image: bool = False) -> Any:
 
 
 def _siglip() -> dict[str, Any]:
-    from transformers import SiglipImageProcessor, SiglipVisionConfig, SiglipVisionModel
+    from transformers import SiglipImageProcessor, SiglipVisionModel
 
-    config = SiglipVisionConfig(
-        hidden_size=16,
-        intermediate_size=16,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        image_size=28,
-        patch_size=14,
-    )
     return {
-        "image_encoder": SiglipVisionModel(config).eval(),
+        "image_encoder": SiglipVisionModel(siglip_config()).eval(),
         "feature_extractor": SiglipImageProcessor(size={"height": 28, "width": 28}),
     }

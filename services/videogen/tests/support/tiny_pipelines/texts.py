@@ -1,4 +1,4 @@
-"""Tokenizers and encoders of prompts."""
+"""Tokenizers, and encoders of prompts and of the pictures that go with them."""
 
 from __future__ import annotations
 
@@ -75,7 +75,6 @@ def gemma() -> Any:
         Gemma3Config,
         Gemma3ForConditionalGeneration,
         Gemma3TextConfig,
-        SiglipVisionConfig,
     )
 
     text = Gemma3TextConfig(
@@ -91,7 +90,21 @@ def gemma() -> Any:
         eos_token_id=1,
         bos_token_id=2,
     )
-    vision = SiglipVisionConfig(
+    config = Gemma3Config(
+        text_config=text.to_dict(),
+        vision_config=siglip_config().to_dict(),
+        mm_tokens_per_image=4,
+        image_token_index=250,
+        boi_token_index=251,
+        eoi_token_index=252,
+    )
+    return Gemma3ForConditionalGeneration(config).eval()
+
+
+def siglip_config() -> Any:
+    from transformers import SiglipVisionConfig
+
+    return SiglipVisionConfig(
         hidden_size=16,
         intermediate_size=16,
         num_hidden_layers=1,
@@ -99,12 +112,3 @@ def gemma() -> Any:
         image_size=28,
         patch_size=14,
     )
-    config = Gemma3Config(
-        text_config=text.to_dict(),
-        vision_config=vision.to_dict(),
-        mm_tokens_per_image=4,
-        image_token_index=250,
-        boi_token_index=251,
-        eoi_token_index=252,
-    )
-    return Gemma3ForConditionalGeneration(config).eval()
