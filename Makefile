@@ -114,7 +114,7 @@ $(SMOLLM): deploy/vllm/test-model.txt deploy/vllm/unpack_gguf.py scripts/setup-v
 test-images: $(RUNTIME) $(filter $(EXAMPLE),$(SONG)) ## Build the images without a container engine, and have them make a film
 	$(BIN)/python scripts/check_images.py "$(SONG)" $(OPTIONS)
 
-# A seed repeats a run: make fuzz SEED=42. The tests of `make test` send some of the same.
+# A seed repeats a run: make fuzz SEED=42. `make test` sends fewer, and the same each time.
 .PHONY: fuzz
 fuzz: $(DEV) ## Send 50,000 made-up requests to every method of every service (CASES=1000: so many)
 	@seed=$${SEED:-$$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')}; \

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from openapi.book import JSON, Operation
-from openapi.problems import FOREIGN
+from openapi.problems import EXPECTS_MORE, FOREIGN
 
 TAG: Final = "Gateway"
 SECURITY: Final = {
@@ -32,7 +32,7 @@ def about_gateway() -> Iterator[Operation]:
     """Its health, and this description."""
     refused = {
         str(failure.status): {"$ref": f"#/components/responses/Problem{failure.status}"}
-        for failure in FOREIGN
+        for failure in (*EXPECTS_MORE, *FOREIGN)
     }
     health = {JSON: {"schema": {"$ref": "#/components/schemas/Health"}}}
     yield (

@@ -15,7 +15,7 @@ from soundsight_gateway.error_table import TABLE
 from soundsight_gateway.http.calls import BODY_TIMEOUT_S, CALL_TIMEOUT_S
 from soundsight_gateway.http.files import PAUSE_S
 from soundsight_gateway.http.problems import MEDIA_TYPE, status_of
-from soundsight_gateway.http.server import MAX_BODY_BYTES
+from soundsight_gateway.http.server import CONTINUE, MAX_BODY_BYTES
 from soundsight_kit.errors import SoundsightError
 
 _NOT_OVER_HTTP: Final = {"CANCELLED", "DEADLINE_EXCEEDED", "UNREADABLE_REQUEST"}
@@ -63,6 +63,14 @@ NO_ROUTE: Final = (
         "NOT_FOUND",
         "no route has such a path: a name in it is empty, or has a colon",
         "corrects the path",
+    ),
+)
+EXPECTS_MORE: Final = (
+    Failure(
+        417,
+        "EXPECTATION_FAILED",
+        f"the header `Expect` is another than `{CONTINUE}`",
+        "leaves it away",
     ),
 )
 NO_BODY: Final = (
@@ -203,14 +211,14 @@ class Failures:
         Those of one status that many operations have are described once, and referred to.
         """
         by_status: dict[int, list[Failure]] = {}
-        for failure in (*failures, *NO_ROUTE, *FOREIGN, *self._of_calls):
+        for failure in (*failures, *NO_ROUTE, *EXPECTS_MORE, *FOREIGN, *self._of_calls):
             by_status.setdefault(failure.status, []).append(failure)
         return {
             str(status): self._one(status, tuple(by_status[status])) for status in sorted(by_status)
         }
 
     def _one(self, status: int, failures: tuple[Failure, ...]) -> dict[str, Any]:
-        common = {*NO_ROUTE, *FOREIGN, *JSON_BODY, *ENCODED, *LATE, *self._of_calls}
+        common = {*NO_ROUTE, *EXPECTS_MORE, *FOREIGN, *JSON_BODY, *ENCODED, *LATE, *self._of_calls}
         if not common.issuperset(failures):
             return _response(failures)
         if self._shared.setdefault(status, failures) != failures:

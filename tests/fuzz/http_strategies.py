@@ -70,7 +70,7 @@ FRAMING: Final = {
     "Transfer-Encoding": ("chunked", "identity", "gzip, chunked", "chunked, chunked", "x"),
     "Connection": ("keep-alive", "upgrade", "close, x", ""),
     "Upgrade": ("websocket", "h2c"),
-    "Expect": ("100-continue", "200-maybe"),
+    "Expect": ("100-continue", "200-maybe", "100-\udcc5", "ü", ""),
     "Long": ("x" * 9_000, "x" * 200_000),
     "": ("x",),
     "A b": ("x",),

@@ -75,6 +75,32 @@ async def test_refusals_are_problems(
     assert (status == 405) == ("Allow" in answer.headers)
 
 
+@pytest.mark.parametrize("path", [RENDERS, "/nowhere"])
+@pytest.mark.parametrize(
+    ("expected", "statuses"),
+    [(b"100-continue", {200, 404}), (b"200-maybe", {417}), (b"10\xc5", {417})],
+)
+async def test_what_a_request_expects_is_known_or_refused(
+    web: Any, path: str, expected: bytes, statuses: set[int]
+) -> None:
+    """Bytes that are no text included, which clients of HTTP would not even send."""
+    host, _, port = web.gateway.http.removeprefix("http://").rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(
+        f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n".encode()
+        + b"Expect: "
+        + expected
+        + b"\r\n\r\n"
+    )
+    received = (await reader.read()).removeprefix(b"HTTP/1.1 100 Continue\r\n\r\n")
+    writer.close()
+    head, _, body = received.partition(b"\r\n\r\n")
+    status = int(head.split()[1])
+    assert status in statuses
+    assert b"Server: soundsight-gateway" in head
+    assert status == 200 or json.loads(body)["status"] == status
+
+
 def test_a_problem_holds_all_that_a_status_does() -> None:
     """Reason, metadata, fields, resource and when to come again."""
     problem = problem_of(

@@ -23,10 +23,11 @@ from aiohttp.typedefs import Middleware
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from soundsight.render.v1 import render_pb2
+from soundsight_gateway.http import metrics
 from soundsight_gateway.http.calls import Handler, handler_of
 from soundsight_gateway.http.files import Files
 from soundsight_gateway.http.guard import guard, is_loopback
-from soundsight_gateway.http.problems import errors_as_problems
+from soundsight_gateway.http.problems import Refused, errors_as_problems, response_of
 from soundsight_gateway.http.rules import rules_of
 from soundsight_gateway.http.streams import outages_as_events
 from soundsight_gateway.settings import GatewaySettings
@@ -44,6 +45,7 @@ LINGER_S: Final = 10.0
 """How long a body is read on after its refusal, which its sender may not see before it is sent."""
 UNREAD_S: Final = 60.0
 """How long a connection is kept whose peer takes nothing of what is sent, or has vanished."""
+CONTINUE: Final = "100-continue"
 HEALTH_TIMEOUT_S: Final = 5.0
 STOP_GRACE_S: Final = 1.0
 """What answers under way get to be written, once their calls have ended."""
@@ -95,6 +97,7 @@ async def http_served(
                 shutdown_timeout=STOP_GRACE_S,
             )
             await runner.setup()
+            _refuse_expectations(runner)
             try:
                 site = web.TCPSite(runner, host, int(port), ssl_context=_tls(kit))
                 try:
@@ -175,11 +178,38 @@ def _once(serves: Callable[[], bool]) -> Middleware:
     return refuse_early
 
 
-async def _for_all_answers(_: web.Request, response: web.StreamResponse) -> None:
+async def _for_all_answers(_: web.BaseRequest, response: web.StreamResponse) -> None:
     # Not which versions of what answer.
     response.headers["Server"] = "soundsight-gateway"
     # Files are what their uploader said they are, and nothing that a browser makes of them.
     response.headers["X-Content-Type-Options"] = "nosniff"
+
+
+def _refuse_expectations(runner: web.AppRunner) -> None:
+    """Answers requests that expect more than to go on with a problem, before aiohttp sees them.
+
+    It would do so around all middlewares, and fail on values that are no UTF-8.
+    """
+    server = runner.server
+    assert server is not None, "setup makes it"
+    handle = server.request_handler
+
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        if request.headers.get("Expect", CONTINUE).lower() == CONTINUE:
+            return await handle(request)
+        response = response_of(
+            Refused(
+                HTTPStatus.EXPECTATION_FAILED,
+                f"this gateway knows no expectation but {CONTINUE}",
+                reason="EXPECTATION_FAILED",
+                code=grpc.StatusCode.INVALID_ARGUMENT,
+            )
+        )
+        await _for_all_answers(request, response)
+        metrics.answered(request.method, "", response.status)
+        return response
+
+    server.request_handler = answer
 
 
 async def _bound_silence(request: web.Request, _: web.StreamResponse) -> None:
