@@ -91,15 +91,45 @@ async def test_over_tls_the_own_certificate_is_expected(
         assert await ask(SOUNDSIGHT_LISTEN=target, **variables(own)) == (0, "")
 
 
-async def test_a_certificate_of_somebody_else_is_not_well(tmp_path: Path) -> None:
-    """A server that shows another certificate than the service's own is not the service."""
-    own = certificate(tmp_path, "own", "DNS:videogen")
-    other = certificate(tmp_path, "other", "DNS:videogen")
-    kit = KitSettings(listen="127.0.0.1:0", tls_certificate=other.certificate, tls_key=other.key)
+async def test_a_renewed_certificate_is_expected_at_once(tmp_path: Path) -> None:
+    """The probe comes right after a renewal, and the service has taken it up: as the new authority
+    trusts those alone whom it certified, asking with the former pair would fail."""
+    own = certificate(tmp_path, "server", "DNS:videogen")
+    kit = mutual_tls(tmp_path, own)
     async with running_server(kit=kit) as target:
+        certificate(tmp_path, "server", "DNS:videogen")
+        assert await ask(SOUNDSIGHT_LISTEN=target, **variables(own)) == (0, "")
+
+
+@pytest.mark.parametrize("wrong", ["server.key", "server.pem", "server-ca.pem"])
+async def test_a_service_that_goes_on_with_its_former_files_is_well(
+    tmp_path: Path, wrong: str
+) -> None:
+    """Files that the service cannot use do not have it ended, whichever is wrong."""
+    own = certificate(tmp_path, "server", "DNS:videogen")
+    kit = mutual_tls(tmp_path, own)
+    async with running_server(kit=kit) as target:
+        certificate(tmp_path, "server", "DNS:videogen")
+        (tmp_path / wrong).write_text("nonsense\n")
+        assert await ask(SOUNDSIGHT_LISTEN=target, **variables(own)) == (0, "")
+
+
+def mutual_tls(folder: Path, own: OwnCertificate) -> KitSettings:
+    return KitSettings(
+        listen="127.0.0.1:0",
+        tls_certificate=own.certificate,
+        tls_key=own.key,
+        tls_client_ca=folder / "server-ca.pem",
+    )
+
+
+async def test_a_server_without_tls_is_not_well(tmp_path: Path) -> None:
+    """Where TLS is expected, one that speaks plain text is not the service."""
+    own = certificate(tmp_path, "own", "DNS:videogen")
+    async with running_server(kit=KitSettings(listen="127.0.0.1:0")) as target:
         code, said = await ask(SOUNDSIGHT_LISTEN=target, **variables(own))
     assert code == 1
-    assert "certificate verify failed" in said
+    assert said.startswith(f"probe: {target}: ")
     assert said.count("\n") == 1
 
 

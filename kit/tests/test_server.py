@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
 import signal
 import subprocess
@@ -15,6 +16,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from structlog.testing import capture_logs
 
 from soundsight.common.v1.common_pb2 import Progress
 from soundsight.common.v1.implementation_pb2 import GetInfoRequest, GetInfoResponse
@@ -159,6 +161,24 @@ async def test_what_is_raised_reaches_the_caller_as_a_status(
         assert error.field_violations == raised.field_violations
         assert error.retry_after_s == raised.retry_after_s
         assert error.resource == raised.resource
+
+
+@pytest.mark.parametrize("polled", [False, True])
+async def test_of_what_machines_poll_only_failures_are_logged(polled: bool) -> None:
+    """Every call is a line in the access log, but those of services that are asked all the time."""
+    servicer = Scripted()
+    async with (
+        running_server(dataclasses.replace(binding(servicer), is_polled=polled)) as target,
+        open_channel(target) as channel,
+    ):
+        stub = videogen_pb2_grpc.VideoGenServiceStub(channel)
+        with capture_logs() as logs:
+            await stub.GetLoad(videogen_pb2.GetLoadRequest(), timeout=SOON_S)
+            servicer.raises = errors.NotFound("song", "x")
+            with pytest.raises(grpc.aio.AioRpcError):
+                await stub.GetLoad(videogen_pb2.GetLoadRequest(), timeout=SOON_S)
+    told = [line["code"] for line in logs if line["event"] == "call"]
+    assert told == (["NOT_FOUND"] if polled else ["OK", "NOT_FOUND"])
 
 
 async def test_ids_travel_with_calls() -> None:

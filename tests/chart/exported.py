@@ -12,7 +12,6 @@ from prometheus_client import REGISTRY
 FROM_THE_CLUSTER = frozenset(
     {
         "up",
-        "kube_pod_start_time",
         "kube_horizontalpodautoscaler_status_desired_replicas",
         "kube_horizontalpodautoscaler_spec_max_replicas",
     }

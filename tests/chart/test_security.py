@@ -199,17 +199,14 @@ def test_with_tls_everyone_proves_itself() -> None:
     assert "r.org" in certificates(named)["s-soundsight-gateway-tls"]
 
 
-def test_a_renewed_certificate_is_not_seen_before_a_restart() -> None:
-    """The kubelet renews a mounted folder under a service that has read it, and whose probe would
-    then expect another certificate than it serves with; a file by its `subPath` it leaves alone."""
+def test_renewed_certificates_reach_a_running_service() -> None:
+    """The kubelet renews a folder that is mounted whole; a single file (`subPath`) it leaves."""
     manifests = render_profile("production")
     for component in SERVICES:
         mounts = [
             one for one in container(manifests, component)["volumeMounts"] if one["name"] == "tls"
         ]
-        assert {one["mountPath"]: one.get("subPath") for one in mounts} == {
-            f"/etc/soundsight/tls/{file}": file for file in ("ca.crt", "tls.crt", "tls.key")
-        }
+        assert mounts == [{"name": "tls", "mountPath": "/etc/soundsight/tls", "readOnly": True}]
 
 
 def test_the_authority_keeps_its_key() -> None:

@@ -16,7 +16,7 @@ from soundsight_cli.state import StateFolder
 from soundsight_cli.suite import suite_in_use
 from soundsight_cli.supervisor import SuiteError
 from soundsight_client import Client
-from soundsight_kit.channels import ClientTls, client_tls, open_channel
+from soundsight_kit.channels import TlsSource, client_tls, open_channel
 from soundsight_kit.errors import error_from_rpc
 from soundsight_kit.settings import KitSettings, load_settings
 
@@ -66,13 +66,13 @@ async def connected(session: Session, display: Display) -> AsyncIterator[Client]
         yield client
 
 
-def tls_elsewhere() -> ClientTls | None:
+def tls_elsewhere() -> TlsSource | None:
     """How servers on other machines are proved: as the services do it, by SOUNDSIGHT_TLS_*."""
     return client_tls(load_settings(KitSettings))
 
 
 async def describe_all(
-    targets: Mapping[str, str], tls: ClientTls | None = None
+    targets: Mapping[str, str], tls: TlsSource | None = None
 ) -> dict[str, GetInfoResponse | str]:
     """Asks each service what it is; one that does not answer gives the reason instead."""
     answers: dict[str, GetInfoResponse | str] = {}

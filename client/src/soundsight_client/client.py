@@ -30,7 +30,7 @@ from soundsight.render.v1.resources_pb2 import (
 from soundsight.scenewriter.v1.storyboard_pb2 import Storyboard
 from soundsight_client.retrying import Patience, persistently
 from soundsight_client.uploading import Progress, send_file
-from soundsight_kit.channels import ClientTls, open_channel
+from soundsight_kit.channels import ClientTls, TlsSource, open_channel
 from soundsight_kit.errors import DataLoss, InvalidArgument, NotFound, error_from_rpc
 
 Answer = TypeVar("Answer")
@@ -62,7 +62,7 @@ class Client:
     Args:
         target: `host:port`, `dns:///name:port` or `unix:/path`.
         project: `projects/{project}`.
-        tls: how to prove the gateway; None for plain text.
+        tls: how to prove the gateway, given or asked for at each call; None for plain text.
         timeouts: how long calls may take.
     """
 
@@ -71,7 +71,7 @@ class Client:
         target: str,
         *,
         project: str,
-        tls: ClientTls | None = None,
+        tls: ClientTls | TlsSource | None = None,
         timeouts: Timeouts | None = None,
     ) -> None:
         self._project = project

@@ -290,6 +290,44 @@ async def test_tls_is_that_of_grpc(bench: Any, certificates: Path, mutual: bool)
             await session.get(f"http://{served.address}/healthz")
 
 
+async def test_renewed_certificates_are_taken_up(bench: Any, tmp_path: Path) -> None:
+    """New connections are served by the renewed files, authority included; an open one goes on."""
+    certify(tmp_path, "own")
+    kit = KitSettings(
+        tls_certificate=tmp_path / "own.pem",
+        tls_key=tmp_path / "own.key",
+        tls_client_ca=tmp_path / "ca.pem",
+    )
+
+    def caller() -> ssl.SSLContext:
+        context = ssl.create_default_context(cafile=tmp_path / "ca.pem")
+        context.load_cert_chain(tmp_path / "own.pem", tmp_path / "own.key")
+        return context
+
+    former = caller()
+    async with (
+        http_served(kit, bench.settings(http_listen="127.0.0.1:0")) as served,
+        aiohttp.ClientSession() as open_before,
+        aiohttp.ClientSession() as session,
+    ):
+        assert served is not None
+
+        async def status(asks: aiohttp.ClientSession, context: ssl.SSLContext) -> int:
+            url = f"https://{served.address}/openapi.json"
+            async with asks.get(url, ssl=context) as response:
+                await response.read()
+                return response.status
+
+        assert await status(open_before, former) == 200
+        certify(tmp_path, "own")
+        # Trusts the renewed server, but shows what the former authority certified.
+        former.load_verify_locations(tmp_path / "ca.pem")
+        with pytest.raises(aiohttp.ClientError):
+            await status(session, former)
+        assert await status(session, caller()) == 200
+        assert await status(open_before, former) == 200
+
+
 async def test_a_gateway_that_is_told_to_end_finishes_what_it_answers(
     bench: Any, song: bytes
 ) -> None:

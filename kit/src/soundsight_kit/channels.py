@@ -13,6 +13,8 @@ import grpc
 from grpc.aio import Metadata
 
 from soundsight_kit import context, tracing
+from soundsight_kit.certificates import CertificateFiles
+from soundsight_kit.renewal import RenewedChannel
 from soundsight_kit.settings import KitSettings
 
 MAX_MESSAGE_BYTES = 4 << 20
@@ -69,19 +71,29 @@ class ClientTls:
     """PEM private key of the certificate."""
 
 
-def client_tls(kit: KitSettings) -> ClientTls | None:
-    """How a service calls others: over TLS, with its own certificate, when authorities are set."""
+TlsSource = Callable[[], ClientTls]
+"""Gives what holds now, at each call: what it says may change."""
+
+
+def client_tls(kit: KitSettings) -> TlsSource | None:
+    """How a service calls others: over TLS, with its own certificate, when authorities are set.
+
+    Raises:
+        BadCertificate: when the files cannot be used.
+    """
     if kit.tls_server_ca is None:
         return None
-    return ClientTls(
-        server_ca=kit.tls_server_ca.read_bytes(),
-        certificate=kit.tls_certificate.read_bytes() if kit.tls_certificate else None,
-        key=kit.tls_key.read_bytes() if kit.tls_key else None,
-    )
+    files = CertificateFiles(kit)
+
+    def present() -> ClientTls:
+        found = files.present()
+        return ClientTls(found.server_ca, found.certificate, found.key)
+
+    return present
 
 
 def open_channel(
-    target: str, tls: ClientTls | None = None, *, server_name: str | None = None
+    target: str, tls: ClientTls | TlsSource | None = None, *, server_name: str | None = None
 ) -> grpc.aio.Channel:
     """Opens a channel to `host:port`, `dns:///name:port` or `unix:/path`; use as a context manager.
 
@@ -89,17 +101,24 @@ def open_channel(
 
     Args:
         target: where to.
-        tls: how to prove each other; None is plain text.
+        tls: how to prove each other; None is plain text. When what a source gives has changed, new
+            calls go over a new connection, and those under way end on theirs.
         server_name: the name that the server's certificate must be for, where it is not the host in
             `target`: pods are called by addresses that no certificate names.
     """
     if tls is None or target.startswith("unix:"):
         return _CarryingChannel(grpc.aio.insecure_channel(target, options=_CLIENT_OPTIONS))
-    credentials = grpc.ssl_channel_credentials(tls.server_ca, tls.key, tls.certificate)
     options = _CLIENT_OPTIONS
     if server_name is not None:
         options += (("grpc.ssl_target_name_override", server_name),)
-    return _CarryingChannel(grpc.aio.secure_channel(target, credentials, options=options))
+
+    def connect(shown: ClientTls) -> grpc.aio.Channel:
+        credentials = grpc.ssl_channel_credentials(shown.server_ca, shown.key, shown.certificate)
+        return grpc.aio.secure_channel(target, credentials, options=options)
+
+    if isinstance(tls, ClientTls):
+        return _CarryingChannel(connect(tls))
+    return _CarryingChannel(RenewedChannel(tls, connect))
 
 
 def _carrying(given: Any) -> Metadata:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
@@ -42,10 +42,16 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     Args:
         default_deadlines_s: seconds, by full method (`/package.Service/Method`), that a call gets
             whose caller sets no deadline.
+        polled: services of which only calls that fail are logged, by full name.
     """
 
-    def __init__(self, default_deadlines_s: Mapping[str, float] | None = None) -> None:
+    def __init__(
+        self,
+        default_deadlines_s: Mapping[str, float] | None = None,
+        polled: Collection[str] = (),
+    ) -> None:
         self._default_deadlines_s = dict(default_deadlines_s or {})
+        self._polled = frozenset(polled)
         self._under_way = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -151,12 +157,13 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
                 self._under_way -= 1
                 if self._under_way == 0:
                     self._idle.set()
-                log.info(
-                    "call",
-                    method=f"{service}/{name}",
-                    code=outcome.code.name,
-                    seconds=round(duration_s, 3),
-                )
+                if service not in self._polled or outcome.code is not grpc.StatusCode.OK:
+                    log.info(
+                        "call",
+                        method=f"{service}/{name}",
+                        code=outcome.code.name,
+                        seconds=round(duration_s, 3),
+                    )
 
 
 class _Outcome:

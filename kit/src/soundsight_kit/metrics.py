@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from prometheus_client import Counter, Gauge, Histogram, start_http_server
 
@@ -16,6 +17,11 @@ _DURATION = Histogram(
     "How long calls took.",
     ["service", "method"],
     buckets=(0.005, 0.02, 0.1, 0.5, 2, 10, 30, 60, 180, 600, 1800),
+)
+_CERTIFICATE_END = Gauge(
+    "soundsight_tls_certificate_end_timestamp_seconds",
+    "When the certificate that the service serves with ends.",
+    ["file"],
 )
 _JOBS = Gauge(
     "soundsight_jobs", "Slots of a job table, jobs that run and jobs that wait.", ["table", "what"]
@@ -38,6 +44,11 @@ def report_jobs(table: str, *, slots: int, busy: int, queued: int) -> None:
     _JOBS.labels(table, "slots").set(slots)
     _JOBS.labels(table, "busy").set(busy)
     _JOBS.labels(table, "queued").set(queued)
+
+
+def certificate_in_use(file: Path, end_timestamp_s: float) -> None:
+    """Sets when the certificate ends that was read from `file`, in seconds since 1970."""
+    _CERTIFICATE_END.labels(str(file)).set(end_timestamp_s)
 
 
 @contextmanager

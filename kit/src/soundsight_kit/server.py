@@ -23,6 +23,7 @@ from soundsight.common.v1.implementation_pb2_grpc import (
     add_ImplementationServiceServicer_to_server,
 )
 from soundsight_kit import metrics
+from soundsight_kit.certificates import CertificateFiles, Contents
 from soundsight_kit.channels import SERVER_OPTIONS
 from soundsight_kit.info import InfoServicer
 from soundsight_kit.interceptor import CallInterceptor
@@ -49,6 +50,8 @@ class ServiceBinding:
     add: Callable[[grpc.aio.Server], None]
     default_deadlines_s: Mapping[str, float] = field(default_factory=dict)
     """Seconds, by method name, that a call gets whose caller sets no deadline."""
+    is_polled: bool = False
+    """Machines ask it all the time: only calls that fail are in the access log."""
 
 
 class Server:
@@ -78,7 +81,8 @@ class Server:
                 f"/{binding.full_name}/{method}": seconds
                 for binding in services
                 for method, seconds in binding.default_deadlines_s.items()
-            }
+            },
+            polled=[binding.full_name for binding in services if binding.is_polled],
         )
         self._server = grpc.aio.server(interceptors=[self._calls], options=SERVER_OPTIONS)
         self._health = health.aio.HealthServicer()
@@ -97,6 +101,7 @@ class Server:
 
         Raises:
             CannotListen: when the address is taken or impossible.
+            BadCertificate: when the TLS files cannot be used.
         """
         ports = [self._bind(listen) for listen in self._listen]
         await self._server.start()
@@ -134,14 +139,30 @@ class Server:
             raise CannotListen(f"cannot listen on {listen}: is the address taken?") from error
 
     def _credentials(self) -> grpc.ServerCredentials | None:
-        """TLS as it is set; None without."""
-        kit = self._kit
-        if kit.tls_certificate is None or kit.tls_key is None:
+        """TLS as it is set; None without. Each new connection gets what the files hold then."""
+        if self._kit.tls_certificate is None:
             return None
-        return grpc.ssl_server_credentials(
-            [(kit.tls_key.read_bytes(), kit.tls_certificate.read_bytes())],
-            root_certificates=kit.tls_client_ca.read_bytes() if kit.tls_client_ca else None,
-            require_client_auth=kit.tls_client_ca is not None,
+        file, files = self._kit.tls_certificate, CertificateFiles(self._kit)
+        shown = files.present()
+
+        def configuration(found: Contents) -> grpc.ServerCertificateConfiguration:
+            assert found.certificate and found.key and found.certificate_end_s, "they are set"
+            metrics.certificate_in_use(file, found.certificate_end_s)
+            pairs = [(found.key, found.certificate)]
+            return grpc.ssl_server_certificate_configuration(pairs, found.client_ca)
+
+        def renewed() -> grpc.ServerCertificateConfiguration | None:
+            nonlocal shown
+            present = files.present()
+            if present is shown:
+                return None
+            shown = present
+            return configuration(present)
+
+        return grpc.dynamic_ssl_server_credentials(
+            configuration(shown),
+            renewed,  # type: ignore[arg-type] # None, which keeps the present one, is not typed
+            require_client_authentication=self._kit.tls_client_ca is not None,
         )
 
 

@@ -24,8 +24,11 @@ def socket_folder() -> Iterator[Path]:
         yield Path(folder)
 
 
-def certify(folder: Path, *who: str) -> None:
-    """Makes an authority (`ca.pem`) and certificates by it for localhost: `WHO.pem`, `WHO.key`."""
+def certify(folder: Path, *who: str, days: int = 30) -> None:
+    """Makes an authority (`ca.pem`) and certificates by it for localhost: `WHO.pem`, `WHO.key`.
+
+    They are good for so many `days`.
+    """
 
     def openssl(*words: str) -> None:
         subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)
@@ -33,10 +36,11 @@ def certify(folder: Path, *who: str) -> None:
     key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
     openssl("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=ca")
     (folder / "names").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
+    life = ("-days", str(days))
     for one in who:
         openssl("req", *key, "-keyout", f"{one}.key", "-out", f"{one}.csr", "-subj", f"/CN={one}")
         signed = ("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", "names")
-        openssl("x509", "-req", "-in", f"{one}.csr", "-out", f"{one}.pem", *signed)
+        openssl("x509", "-req", "-in", f"{one}.csr", "-out", f"{one}.pem", *signed, *life)
 
 
 def free_ports(count: int) -> list[int]:

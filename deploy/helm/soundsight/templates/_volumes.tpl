@@ -13,16 +13,10 @@
   mountPath: /dev/shm
 {{- end }}
 {{- if and .root.Values.tls.enabled (ne .c.service "vllm") }}
-{{- /*
-File by file, which the kubelet leaves as they were when the container started; a folder it would
-renew. The service serves with what it read at its start, and its probe expects that very certificate.
-*/}}
-{{- range $file := list "ca.crt" "tls.crt" "tls.key" }}
+{{- /* The folder: single files (subPath) the kubelet would never renew. */}}
 - name: tls
-  mountPath: /etc/soundsight/tls/{{ $file }}
-  subPath: {{ $file }}
+  mountPath: /etc/soundsight/tls
   readOnly: true
-{{- end }}
 {{- end }}
 {{- if and (eq .c.service "gateway") (eq .root.Values.database.kind "sqlite") }}
 - name: state

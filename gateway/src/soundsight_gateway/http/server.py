@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import socket
-import ssl
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable
@@ -30,6 +29,7 @@ from soundsight_gateway.http.guard import guard, is_loopback
 from soundsight_gateway.http.problems import Refused, errors_as_problems, response_of
 from soundsight_gateway.http.rules import rules_of
 from soundsight_gateway.http.streams import outages_as_events
+from soundsight_gateway.http.tls import served_tls
 from soundsight_gateway.settings import GatewaySettings
 from soundsight_kit.channels import open_channel
 from soundsight_kit.errors import Unavailable
@@ -69,6 +69,7 @@ async def http_served(
 
     Raises:
         CannotListen: when the address is taken or impossible.
+        BadCertificate: when the TLS files cannot be used.
     """
     if settings.http_listen is None:
         yield None
@@ -99,7 +100,7 @@ async def http_served(
             await runner.setup()
             _refuse_expectations(runner)
             try:
-                site = web.TCPSite(runner, host, int(port), ssl_context=_tls(kit))
+                site = web.TCPSite(runner, host, int(port), ssl_context=served_tls(kit))
                 try:
                     await site.start()
                 except OSError as error:
@@ -248,14 +249,3 @@ async def _openapi(request: web.Request) -> web.StreamResponse:
     """The description of the API, which `make openapi` writes."""
     text = resources.files(__package__).joinpath("openapi.json").read_text()
     return web.json_response(text=text)
-
-
-def _tls(kit: KitSettings) -> ssl.SSLContext | None:
-    """TLS as gRPC is served with."""
-    if kit.tls_certificate is None:
-        return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=kit.tls_client_ca)
-    context.load_cert_chain(kit.tls_certificate, kit.tls_key)
-    if kit.tls_client_ca is not None:
-        context.verify_mode = ssl.CERT_REQUIRED
-    return context

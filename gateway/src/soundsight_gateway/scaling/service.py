@@ -87,4 +87,5 @@ def scaler_binding(servicer: ScalerServicer) -> ServiceBinding:
         default_deadlines_s=dict.fromkeys(
             ("IsActive", "GetMetricSpec", "GetMetrics"), ANSWER_DEADLINE_S
         ),
+        is_polled=True,
     )
