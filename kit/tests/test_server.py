@@ -163,12 +163,12 @@ async def test_what_is_raised_reaches_the_caller_as_a_status(
         assert error.resource == raised.resource
 
 
-@pytest.mark.parametrize("polled", [False, True])
-async def test_of_what_machines_poll_only_failures_are_logged(polled: bool) -> None:
-    """Every call is a line in the access log, but those of services that are asked all the time."""
+@pytest.mark.parametrize("polled", [(), ("GetLoad",)])
+async def test_of_what_machines_poll_only_failures_are_logged(polled: tuple[str, ...]) -> None:
+    """Every call is a line in the access log, but those of methods that are asked all the time."""
     servicer = Scripted()
     async with (
-        running_server(dataclasses.replace(binding(servicer), is_polled=polled)) as target,
+        running_server(dataclasses.replace(binding(servicer), polled=polled)) as target,
         open_channel(target) as channel,
     ):
         stub = videogen_pb2_grpc.VideoGenServiceStub(channel)

@@ -42,7 +42,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     Args:
         default_deadlines_s: seconds, by full method (`/package.Service/Method`), that a call gets
             whose caller sets no deadline.
-        polled: services of which only calls that fail are logged, by full name.
+        polled: full methods of which only calls that fail are logged.
     """
 
     def __init__(
@@ -157,7 +157,10 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
                 self._under_way -= 1
                 if self._under_way == 0:
                     self._idle.set()
-                if service not in self._polled or outcome.code is not grpc.StatusCode.OK:
+                if (
+                    f"/{service}/{name}" not in self._polled
+                    or outcome.code is not grpc.StatusCode.OK
+                ):
                     log.info(
                         "call",
                         method=f"{service}/{name}",

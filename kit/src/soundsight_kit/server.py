@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -50,8 +50,8 @@ class ServiceBinding:
     add: Callable[[grpc.aio.Server], None]
     default_deadlines_s: Mapping[str, float] = field(default_factory=dict)
     """Seconds, by method name, that a call gets whose caller sets no deadline."""
-    is_polled: bool = False
-    """Machines ask it all the time: only calls that fail are in the access log."""
+    polled: Collection[str] = ()
+    """Methods that machines ask all the time: only calls that fail are in the access log."""
 
 
 class Server:
@@ -82,7 +82,11 @@ class Server:
                 for binding in services
                 for method, seconds in binding.default_deadlines_s.items()
             },
-            polled=[binding.full_name for binding in services if binding.is_polled],
+            polled=[
+                f"/{binding.full_name}/{method}"
+                for binding in services
+                for method in binding.polled
+            ],
         )
         self._server = grpc.aio.server(interceptors=[self._calls], options=SERVER_OPTIONS)
         self._health = health.aio.HealthServicer()

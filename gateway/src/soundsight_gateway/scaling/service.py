@@ -19,6 +19,8 @@ from soundsight_gateway.scaling.feed import LOOK_S, ActivityFeed
 from soundsight_gateway.scaling.trigger import Trigger
 from soundsight_kit.server import ServiceBinding
 
+ANSWERED: Final = ("IsActive", "GetMetricSpec", "GetMetrics")
+"""Methods with one answer, unlike StreamIsActive."""
 ANSWER_DEADLINE_S: Final = 10.0
 """What a question gets whose caller sets no deadline, as KEDA does not."""
 
@@ -84,8 +86,6 @@ def scaler_binding(servicer: ScalerServicer) -> ServiceBinding:
         lambda server: externalscaler_pb2_grpc.add_ExternalScalerServicer_to_server(
             servicer, server
         ),
-        default_deadlines_s=dict.fromkeys(
-            ("IsActive", "GetMetricSpec", "GetMetrics"), ANSWER_DEADLINE_S
-        ),
-        is_polled=True,
+        default_deadlines_s=dict.fromkeys(ANSWERED, ANSWER_DEADLINE_S),
+        polled=(*ANSWERED, "StreamIsActive"),
     )

@@ -101,7 +101,9 @@ async def serve(kit: KitSettings, settings: VideoGenSettings) -> None:
             info=info,
             services=[
                 ServiceBinding(
-                    SERVICE, lambda server: add_VideoGenServiceServicer_to_server(servicer, server)
+                    SERVICE,
+                    lambda server: add_VideoGenServiceServicer_to_server(servicer, server),
+                    polled=("GetLoad",),
                 )
             ],
             drain=servicer.drain,
