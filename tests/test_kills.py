@@ -23,6 +23,10 @@ def _kill_and_finish(rendering: Rendering, stage: str, target: str, calm: Undist
     running = rendering.start()
     running.wait_for(STAGES[stage])
     send(victims(rendering, target), signal.SIGKILL)
+    # Whoever dies in the middle of a write leaves this. Here it seldom hits the moment.
+    half_written = rendering.state.artifacts / ".staging" / "0123#1"
+    half_written.parent.mkdir(parents=True, exist_ok=True)
+    half_written.touch()
     code = running.ends()
     if code:
         assert "Traceback" not in running.told

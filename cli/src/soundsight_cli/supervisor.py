@@ -97,7 +97,7 @@ class Supervisor:
                         self._state.forget_record()
                         for service in reversed(services):
                             await service.stop()
-                        self._empty_scratch()
+                        await self._remove_what_was_left()
 
     @contextlib.asynccontextmanager
     async def _alone(self) -> AsyncIterator[int]:
@@ -122,7 +122,7 @@ class Supervisor:
             await asyncio.sleep(0.1)
 
     async def _remove_what_was_left(self) -> None:
-        """Removes the work in progress of a suite that was killed."""
+        """Removes the work in progress of services that were killed, now or earlier."""
         self._empty_scratch()
         await ArtifactStore.open(self._state.artifacts.as_uri()).discard_abandoned()
 
