@@ -1,10 +1,11 @@
 """Builds the images without a container engine and has them make a film: `make test-images`.
 
-    check_images.py SONG [--suite trixie] [--folder build/images] [--keep] [--reuse]
+    check_images.py SONG [OPTION...]    # --help lists them
 
 Needs root, buildah and debootstrap; no daemon, no registry of images. The base is made of Debian's
-packages. Every image that needs no GPU is built; then each runs as user 10001 on a root file system
-that nobody can write to, and the command line of one has the others film four seconds of a song.
+packages. Every image that needs no GPU is built; then each runs as user 10001, or the one that is
+named, on a root file system that nobody can write to, and the command line of one has the others
+film four seconds of a song.
 What it shows is printed as a table; the film lies in out/images.
 """
 
@@ -70,6 +71,9 @@ class Container:
     environment: dict[str, str]
     entrypoint: tuple[str, ...]
     user: str
+    """As the image has it."""
+    runs_as: str
+    """UID:GID that it runs as here."""
     size_bytes: int
     licences: str
 
@@ -92,7 +96,7 @@ class Container:
         return [
             *("unshare", "--mount", "sh", "-c", ENTER, "enter", str(self.root), str(state), STATE),
             *("env", "-i", *(f"{name}={value}" for name, value in variables.items())),
-            *("/usr/sbin/chroot", f"--userspec={USER}", "--groups=", str(self.root)),
+            *("/usr/sbin/chroot", f"--userspec={self.runs_as}", "--groups=", str(self.root)),
             *(self.entrypoint if entrypoint is None else entrypoint),
             *words,
         ]
@@ -104,6 +108,7 @@ class Workshop:
 
     folder: Path
     suite: str
+    runs_as: str
     build_s: dict[str, float] = field(default_factory=dict)
 
     def environment(self) -> dict[str, str]:
@@ -180,6 +185,7 @@ class Workshop:
                 environment=dict(entry.split("=", 1) for entry in config["Env"]),
                 entrypoint=tuple(config["Entrypoint"]),
                 user=config["User"],
+                runs_as=self.runs_as,
                 size_bytes=in_bytes(listed["size"]),
                 licences=config["Labels"]["org.opencontainers.image.licenses"],
             )
@@ -306,11 +312,11 @@ def fetch_over_http(video: Path) -> None:
             stop(f"{url}/{name}/outputs/video is not {video}")
 
 
-def owned_folder(path: Path) -> Path:
+def owned_folder(path: Path, user: str) -> Path:
     """An empty folder that belongs to the containers' user, as a new volume does."""
     shutil.rmtree(path, ignore_errors=True)
     path.mkdir(parents=True)
-    os.chown(path, *map(int, USER.split(":")))
+    os.chown(path, *map(int, user.split(":")))
     return path
 
 
@@ -322,8 +328,8 @@ def check(workshop: Workshop, song: Path, *, reuse: bool) -> None:
     for image in (*images, "analyzer-reduced"):
         if not (reuse and workshop.has(image)):
             workshop.build(image)
-    state = owned_folder(workshop.folder / "state")
-    work = owned_folder(workshop.folder / "work")
+    state = owned_folder(workshop.folder / "state", workshop.runs_as)
+    work = owned_folder(workshop.folder / "work", workshop.runs_as)
     rows = []
     with ExitStack() as stack:
         containers = [
@@ -352,13 +358,16 @@ def main() -> None:
     parser.add_argument("song", type=Path)
     parser.add_argument("--suite", default="bookworm", help="Debian's release [%(default)s]")
     parser.add_argument("--folder", type=Path, default=ROOT / "build" / "images")
+    parser.add_argument(
+        "--user", default=USER, metavar="UID:GID", help="who the containers run as [%(default)s]"
+    )
     parser.add_argument("--keep", action="store_true", help="keep the images")
     parser.add_argument("--reuse", action="store_true", help="use images that were kept")
     asked = parser.parse_args()
     missing = [name for name in ("buildah", "debootstrap", "unshare") if not shutil.which(name)]
     if missing or os.geteuid() != 0:
         stop(f"needs root and {', '.join(missing) or 'nothing else'}: apt-get install it")
-    workshop = Workshop(asked.folder.resolve(), asked.suite)
+    workshop = Workshop(asked.folder.resolve(), asked.suite, asked.user)
     try:
         check(workshop, asked.song, reuse=asked.reuse)
     finally:

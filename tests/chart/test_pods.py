@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from chart.rendering import (
     CHART,
     PLAIN,
+    PROFILES,
     Manifest,
     Values,
     ask_helm,
@@ -24,6 +26,8 @@ from chart.rendering import (
     render_profile,
 )
 from chart.switches import AXES
+
+from soundsight_kit.settings import KitSettings
 
 SERVICES = ("gateway", "analyzer", "scenewriter", "composer", "videogen-default")
 
@@ -243,6 +247,24 @@ def test_services_that_compute_follow_the_cpu() -> None:
     assert scaler["scaleTargetRef"]["name"] == "s-soundsight-analyzer"
     assert (scaler["minReplicas"], scaler["maxReplicas"]) == (1, 7)
     assert "replicas" not in only(manifests, "Deployment", "analyzer")["spec"]
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_pods_can_listen_on_ipv6(profile: str) -> None:
+    """Of no server an address of the older family is left, the bundled ones and vLLM included."""
+    files, values = PROFILES[profile]
+    vllm = {"vllm": {"script": {"enabled": True, "model": "o/writer"}}}
+    manifests = render(merged(values, vllm, {"listenAddress": "::"}), files)
+    assert not re.search(r"\b0\.0\.0\.0\b(?!/)", json.dumps(manifests))
+    told = plain_environment(manifests, "gateway")
+    assert told["SOUNDSIGHT_GATEWAY_HTTP_LISTEN"] == "[::]:8080"
+    kit = KitSettings(
+        listen=told["SOUNDSIGHT_LISTEN"], metrics_listen=told["SOUNDSIGHT_METRICS_LISTEN"]
+    )
+    assert (kit.listen, kit.metrics_listen) == ("[::]:7000", "[::]:9100")
+    assert "--host=::" in container(manifests, "vllm-script")["args"]
+    if profile == "cpu":
+        assert "-s3.ip.bind=::" in container(manifests, "objectstore")["command"]
 
 
 def test_shared_memory_can_be_large() -> None:

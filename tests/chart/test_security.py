@@ -91,6 +91,20 @@ def test_every_pod_of_a_profile_is_restricted(profile: str) -> None:
     assert [(one.component, fault) for one in found for fault in violations(one)] == []
 
 
+@pytest.mark.parametrize("profile", PROFILES)
+def test_the_cluster_may_number_the_users(profile: str) -> None:
+    """Where it does, as OpenShift does, a pod that asks for a number of its own is refused; the
+    standard is kept without one."""
+    files, values = PROFILES[profile]
+    found = list(pods(render(merged(values, {"podSecurity": {"fixedUser": False}}), files)))
+    for one in found:
+        contexts = [one.spec["securityContext"], *(c["securityContext"] for c in one.containers)]
+        assert all(
+            not {"runAsUser", "runAsGroup", "fsGroup"} & context.keys() for context in contexts
+        ), one.component
+    assert [(one.component, fault) for one in found for fault in violations(one)] == []
+
+
 def test_only_the_gateway_may_ask_the_api_server() -> None:
     """The gateway has a token; every other pod has none, nor variables of other Services."""
     for profile in PROFILES:

@@ -20,12 +20,17 @@
 {{- end }}
 {{- end -}}
 
+{{/* The host in the addresses that services listen on. Takes root. */}}
+{{- define "soundsight.listenHost" -}}
+{{- ternary "[::]" .root.Values.listenAddress (eq .root.Values.listenAddress "::") -}}
+{{- end -}}
+
 {{/* What every service is told. */}}
 {{- define "soundsight.env.common" -}}
 - name: SOUNDSIGHT_LISTEN
-  value: 0.0.0.0:{{ .c.port }}
+  value: {{ printf "%s:%v" (include "soundsight.listenHost" .) .c.port | quote }}
 - name: SOUNDSIGHT_METRICS_LISTEN
-  value: 0.0.0.0:{{ (include "soundsight.ports" . | fromYaml).metrics }}
+  value: {{ printf "%s:%v" (include "soundsight.listenHost" .) (include "soundsight.ports" . | fromYaml).metrics | quote }}
 - name: SOUNDSIGHT_LOG_FORMAT
   value: json
 - name: SOUNDSIGHT_DRAIN_GRACE_S

@@ -82,16 +82,18 @@ automountServiceAccountToken: {{ and (eq .c.service "gateway") (eq .root.Values.
 {{- /* A Service named soundsight-gateway would make variables that begin like our settings. */}}
 enableServiceLinks: false
 {{- include "soundsight.pullSecrets" .root }}
-{{- include "soundsight.podSecurity" 10001 | nindent 0 }}
+{{- include "soundsight.podSecurity" (dict "root" .root "user" 10001) | nindent 0 }}
 {{- end -}}
 
-{{/* The `restricted` Pod Security Standard, for a pod of one user. Takes the user's number. */}}
+{{/* The `restricted` Pod Security Standard, for a pod of one user. Takes root and the user's number. */}}
 {{- define "soundsight.podSecurity" -}}
 securityContext:
   runAsNonRoot: true
-  runAsUser: {{ . }}
-  runAsGroup: {{ . }}
-  fsGroup: {{ . }}
+  {{- if .root.Values.podSecurity.fixedUser }}
+  runAsUser: {{ .user }}
+  runAsGroup: {{ .user }}
+  fsGroup: {{ .user }}
+  {{- end }}
   fsGroupChangePolicy: OnRootMismatch
   seccompProfile:
     type: RuntimeDefault

@@ -3,7 +3,7 @@
 {{- $database := .root.Values.database }}
 {{- /* The image listens for HTTP unless it is told not to. */}}
 - name: SOUNDSIGHT_GATEWAY_HTTP_LISTEN
-  value: {{ ternary (printf "0.0.0.0:%v" (include "soundsight.ports" . | fromYaml).http) "" .c.spec.http.enabled | quote }}
+  value: {{ ternary (printf "%s:%v" (include "soundsight.listenHost" .) (include "soundsight.ports" . | fromYaml).http) "" .c.spec.http.enabled | quote }}
 - name: SOUNDSIGHT_GATEWAY_EXECUTOR_ID
   valueFrom:
     fieldRef:

@@ -9,7 +9,7 @@
 command: [vllm, serve]
 args:
   - {{ .c.spec.model | quote }}
-  - --host=0.0.0.0
+  - "--host={{ .root.Values.listenAddress }}"
   - --port={{ .c.port }}
   {{- range .c.spec.args }}
   - {{ . | quote }}
