@@ -27,6 +27,9 @@ from soundsight_kit.testing_s3 import S3Server, running_s3
 
 RENDERS = 6
 STOPPED_S = 60.0
+HELD = 6
+"""Clips that a videogen holds at most: in two slots, and in a queue of four while the clips of a
+gateway that is gone take the slots."""
 SUCCEEDED = r.RENDER_STATE_SUCCEEDED
 
 
@@ -147,7 +150,7 @@ async def test_renders_survive_whatever_happens_to_a_cluster(cluster: Cluster, t
     assert done.begun_again == []
     # What stood still was given to others, and finished when it went on: at most what it held.
     twice = sum(done.filmed.values()) - len(done.filmed)
-    assert twice <= 2
+    assert twice <= HELD
     assert gateways[1].exit_code is None
     print(  # noqa: T201 - the figures of reliability.md
         f"{RENDERS} renders, {len(done.filmed)} clips in {took_s:.0f} s; "
