@@ -243,6 +243,20 @@ async def test_where_it_listens_can_be_asked(bench: Any, host: str) -> None:
             assert response.status == 200
 
 
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="no IPv6 on this machine")
+async def test_all_addresses_are_those_of_both_families(bench: Any) -> None:
+    """As over gRPC: a Service of either family leads to a pod that listens on all addresses."""
+    async with (
+        http_served(bench.kit(), bench.settings(http_listen="[::]:0")) as served,
+        aiohttp.ClientSession() as session,
+    ):
+        assert served is not None
+        port = served.address.rpartition(":")[2]
+        for host in ("127.0.0.1", "[::1]"):
+            async with session.get(f"http://{host}:{port}/openapi.json") as response:
+                assert response.status == 200
+
+
 async def test_without_an_address_nothing_is_served(bench: Any) -> None:
     """As where nobody asked for it."""
     for nothing in (None, ""):

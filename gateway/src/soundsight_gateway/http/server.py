@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
+import ssl
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable
@@ -100,9 +101,9 @@ async def http_served(
             await runner.setup()
             _refuse_expectations(runner)
             try:
-                site = web.TCPSite(runner, host, int(port), ssl_context=served_tls(kit))
+                tls = served_tls(kit)
                 try:
-                    await site.start()
+                    await _site(runner, host, int(port), tls).start()
                 except OSError as error:
                     raise CannotListen(
                         f"cannot serve HTTP on {settings.http_listen}: {error.strerror}"
@@ -112,6 +113,15 @@ async def http_served(
                 yield served
             finally:
                 await runner.cleanup()
+
+
+def _site(runner: web.AppRunner, host: str, port: int, tls: ssl.SSLContext | None) -> web.BaseSite:
+    """Where it listens. Raises OSError when the address is taken or impossible."""
+    if host == "::" and socket.has_dualstack_ipv6():
+        # As gRPC does there; asyncio by itself would listen for IPv6 alone.
+        both = socket.create_server((host, port), family=socket.AF_INET6, dualstack_ipv6=True)
+        return web.SockSite(runner, both, ssl_context=tls)
+    return web.TCPSite(runner, host, port, ssl_context=tls)
 
 
 def _logger() -> logging.Logger:
